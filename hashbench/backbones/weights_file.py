@@ -1,0 +1,53 @@
+"""A file of weights, as a plain dict of names and tensors. Nothing in a file is ever executed."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from hashbench.errors import UserError
+
+_CONTAINERS = ("state_dict", "model_state_dict", "model", "net")
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a .safetensors file, or of a .pth/.pt file read with `weights_only=True`.
+
+    A checkpoint that keeps the weights under 'state_dict', 'model_state_dict', 'model' or 'net' is unwrapped.
+
+    Raises `UserError` for a file that is missing, truncated, holds objects other than tensors, or holds none.
+    """
+    if not path.is_file():
+        raise UserError(f"weights {path}: no such file; give the path of a .pth, .pt or .safetensors file")
+    try:
+        content: Any
+        if path.suffix == ".safetensors":
+            content = safetensors.torch.load_file(path)
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, OSError, EOFError, ValueError, LookupError, pickle.UnpicklingError, SafetensorError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        raise UserError(
+            f"weights {path} cannot be read ({reason}): truncated, or not a state dict of tensors only; fetch it again, "
+            f"or write it with torch.save(model.state_dict(), FILE)"
+        ) from error
+    state = _unwrap(content)
+    if not state:
+        raise UserError(f"weights {path}: no tensors in it; write it with torch.save(model.state_dict(), FILE)")
+    return state
+
+
+def _unwrap(content: Any) -> dict[str, Tensor]:
+    while isinstance(content, dict):
+        tensors = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+        inner = next((content[name] for name in _CONTAINERS if isinstance(content.get(name), dict)), None)
+        if inner is None:
+            return tensors
+        content = inner
+    return {}

@@ -1,0 +1,130 @@
+"""What an entry of registry.yaml may say. Unknown keys and wrong types are errors; see `hashbench.catalog.load`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+_CLASS = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
+
+
+class Entry(BaseModel):
+    """Common to all entries: nothing unknown is accepted, nothing is changed after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class ClassEntry(Entry):
+    """An entry that names a class, imported only when it is used."""
+
+    class_path: str = Field(alias="class", description="module:Class")
+    title: str = ""
+
+    @field_validator("class_path")
+    @classmethod
+    def _is_a_class_path(cls, value: str) -> str:
+        if not _CLASS.match(value):
+            raise ValueError(f"{value!r} is not of the form package.module:Class")
+        return value
+
+
+class Paper(Entry):
+    """Where a method comes from."""
+
+    key: str
+    venue: str = ""
+    url: str = ""
+    title: str = ""
+
+
+class MethodEntry(ClassEntry):
+    """A method: its class, source, defaults, presets and search space."""
+
+    kind: Literal["deep", "shallow"]
+    paper: Paper | None = None
+    hparams: dict[str, Any] = Field(default_factory=dict, description="constructor arguments")
+    optimizer: dict[str, Any] = Field(default_factory=dict, description="deep only: {type, lr, head_lr_mult, ...}")
+    schedule: dict[str, Any] = Field(default_factory=lambda: {"type": "constant"})
+    presets: dict[str, dict[str, Any]] = Field(default_factory=dict, description="flat, dotted: {optimizer.lr: 0.1}")
+    preset_notes: dict[str, str] = Field(default_factory=dict, description="one line a preset, shown by `show`")
+    search: dict[str, dict[str, list[Any]]] = Field(default_factory=dict, description="{name: {log|uniform|choice: [..]}}")
+    deviations: list[str] = Field(default_factory=list, description="where this differs from the paper, and why")
+
+    @model_validator(mode="after")
+    def _deep_methods_have_an_optimizer(self) -> MethodEntry:
+        if self.kind == "deep" and not {"type", "lr"} <= set(self.optimizer):
+            raise ValueError("a deep method needs optimizer: {type: ..., lr: ...}")
+        return self
+
+
+class BackboneEntry(ClassEntry):
+    """A feature extractor: images or feature rows in, (N, out_features) out."""
+
+    hparams: dict[str, Any] = Field(default_factory=dict)
+    inputs: Literal["image", "feature"] = "image"
+    image_size: int | None = Field(None, gt=0, description="pixels it was made for; None: any size")
+    mean: list[float] = Field(default_factory=lambda: [0.485, 0.456, 0.406])
+    std: list[float] = Field(default_factory=lambda: [0.229, 0.224, 0.225])
+
+
+class DatasetEntry(ClassEntry):
+    """A data set: a class whose `load()` returns a `hashbench.data.DataTable`."""
+
+    hparams: dict[str, Any] = Field(default_factory=dict)
+    root_required: bool = False
+    url: str = ""
+
+
+class SplitEntry(Entry):
+    """Which rows play which role: a shipped manifest with its checksum, or a stratified draw for data of one's own."""
+
+    manifest: str | None = None
+    sha256: str | None = None
+    counts: dict[str, int] = Field(default_factory=dict, description="declared number of rows a role")
+    fractions: dict[str, float] | None = Field(None, description="{test: 0.2, validation: 0.1}; the rest is training")
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _one_source(self) -> SplitEntry:
+        if (self.manifest is None) == (self.fractions is None):
+            raise ValueError("a split needs either manifest: NAME (with sha256) or fractions: {test: ..., validation: ...}")
+        if self.manifest is not None and self.sha256 is None:
+            raise ValueError("a split manifest needs its sha256")
+        return self
+
+
+class ProtocolEntry(Entry):
+    """All that methods must share. Every field here enters the fingerprint."""
+
+    version: int = Field(ge=1)
+    title: str = Field("", exclude=True)
+    dataset: str
+    dataset_hparams: dict[str, Any] = Field(default_factory=dict)
+    split: SplitEntry
+    backbone: str
+    backbone_hparams: dict[str, Any] = Field(default_factory=dict)
+    pretrained: bool = False
+    frozen: bool = False
+    hidden: list[int] = Field(default_factory=list, description="units of the shared layers between backbone and code layer")
+    image_size: int | None = Field(None, gt=0, description="None: the backbone's own, else the data's")
+    augment: Literal["none", "flip", "crop_flip"] = "none"
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=2)
+    precision: Literal["fp32", "bf16"] = "fp32"
+    validate_every: int = Field(1, ge=1, description="epochs between validations")
+    patience: int | None = Field(None, ge=1, description="validations without improvement before training stops")
+    primary: str = Field("map", description="the validation metric that selects the epoch")
+    topk: list[int] = Field(default_factory=list)
+    radii: list[int] = Field(default_factory=lambda: [0, 1, 2])
+    denominator: Literal["retrieved", "capped", "all"] = "retrieved"
+
+
+class CatalogFile(Entry):
+    """One registry.yaml."""
+
+    methods: dict[str, MethodEntry] = Field(default_factory=dict)
+    backbones: dict[str, BackboneEntry] = Field(default_factory=dict)
+    datasets: dict[str, DatasetEntry] = Field(default_factory=dict)
+    protocols: dict[str, ProtocolEntry] = Field(default_factory=dict)

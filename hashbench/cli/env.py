@@ -1,0 +1,29 @@
+"""`hashbench env`: what is recorded with every result, for a bug report or before a long run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+
+def env(json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False) -> None:
+    """Show versions, processor, threads and GPUs, as they are recorded with a result."""
+    from hashbench.results.environment import environment
+    from hashbench.results.folder import flatten
+    from hashbench.results.record import to_json
+
+    found = environment(devices=True)
+    if json:
+        typer.echo(to_json(found), nl=False)
+        return
+    flat = flatten(found)
+    width = max(map(len, flat))
+    for key, value in flat.items():
+        typer.echo(f"{key:<{width}}  {_text(value)}")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return "–" if value is None else str(value)

@@ -1,0 +1,68 @@
+"""`hashbench list`: all that can be named, without importing any of it."""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from typing import Annotated, Optional
+
+import typer
+
+from hashbench.cli.options import AsJson, Plugins
+
+
+class Section(str, Enum):
+    """The four sections of the catalogue."""
+
+    methods = "methods"
+    backbones = "backbones"
+    datasets = "datasets"
+    protocols = "protocols"
+
+
+def list_(
+    section: Annotated[Optional[Section], typer.Argument(help="One section only.")] = None,  # noqa: UP045
+    plugin: Plugins = None,
+    check: Annotated[bool, typer.Option("--check", help="Import every class too, and list what does not import.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List methods, backbones, data sets and protocols."""
+    from hashbench.catalog import BrokenPlugin, load_catalog
+    from hashbench.errors import UserError
+
+    catalog = load_catalog(plugin or ())
+    sections = [section.value] if section else [s.value for s in Section]
+    rows = {
+        s: [
+            {"name": name, "title": entry.title, "plugin": catalog.sources[s, name].name, **_facts(s, entry)}
+            for name, entry in getattr(catalog, s).items()
+        ]
+        for s in sections
+    }
+    broken = list(catalog.broken)
+    if check:
+        for s in sections:
+            for name in getattr(catalog, s) if s != "protocols" else ():
+                try:
+                    catalog.load_class(s, name)
+                except UserError as error:
+                    broken.append(BrokenPlugin(name, str(error)))
+    if as_json:
+        typer.echo(json.dumps({**rows, "broken": [{"name": b.name, "reason": b.reason} for b in broken]}, indent=1))
+        return
+    for s in sections:
+        typer.echo(f"{s}:")
+        width = max((len(r["name"]) for r in rows[s]), default=0)
+        for r in rows[s]:
+            origin = "" if r["plugin"] == "hashbench" else f"  [{r['plugin']}]"
+            typer.echo(f"  {r['name']:<{width}}  {r['title']}{origin}")
+    if broken:
+        typer.echo("broken:")
+        for b in broken:
+            typer.echo(f"  {b.name}: {b.reason}")
+
+
+def _facts(section: str, entry: object) -> dict:
+    """What --json says beside name and title."""
+    keys = {"methods": ("kind",), "backbones": ("inputs",), "datasets": ("url",), "protocols": ("version", "dataset", "backbone")}
+    return {key: getattr(entry, key) for key in keys[section]}

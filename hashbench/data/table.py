@@ -1,0 +1,132 @@
+"""A data set in memory: inputs and labels row by row, checked once, where they enter."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hashbench.errors import UserError
+
+
+class DeviceStore(NamedTuple):
+    """A table's `inputs` and `labels` on one device, shared by all loaders that read the table there."""
+
+    inputs: Tensor
+    labels: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class DataTable:
+    """All rows of a data set, on the CPU.
+
+    Attributes:
+        name: what error messages call it.
+        inputs: (N, C, H, W) uint8 images or (N, d) float32 features.
+        labels: (N,) int64 class ids in 0 .. num_classes - 1, or (N, num_classes) uint8 multi-hot.
+        num_classes: number of classes.
+        class_names: names in the order of the ids, or empty.
+        split: role -> row numbers, where the file brings a split of its own.
+
+    Raises:
+        UserError: no rows, lengths that differ, NaN or infinity in features, images that are not uint8, ids outside
+            0 .. num_classes - 1, a multi-hot matrix with entries other than 0 and 1.
+    """
+
+    name: str
+    inputs: Tensor
+    labels: Tensor
+    num_classes: int
+    class_names: tuple[str, ...] = ()
+    split: Mapping[str, np.ndarray] | None = None
+
+    def __post_init__(self) -> None:
+        self._check_inputs()
+        self._check_labels()
+        if self.class_names and len(self.class_names) != self.num_classes:
+            raise UserError(f"{self.name}: {len(self.class_names)} class names for {self.num_classes} classes; name every class")
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    @property
+    def kind(self) -> Literal["image", "feature"]:
+        """What a row is: an image or a feature vector."""
+        return "image" if self.inputs.ndim == 4 else "feature"
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether `labels` is a multi-hot matrix."""
+        return self.labels.ndim == 2
+
+    @cached_property
+    def checksum(self) -> str:
+        """sha256 (hex) over dtype, shape and bytes of the inputs, then of the labels."""
+        digest = hashlib.sha256()
+        for tensor in (self.inputs, self.labels):
+            array = tensor.contiguous().numpy()
+            little_endian = array.astype(array.dtype.newbyteorder("<"), copy=False)
+            digest.update(f"{array.dtype.name}{array.shape}".encode())
+            digest.update(little_endian.data)
+        return digest.hexdigest()
+
+    @cached_property
+    def _stores(self) -> dict[torch.device, DeviceStore]:
+        return {}
+
+    def on(self, device: torch.device | str) -> DeviceStore:
+        """Inputs and labels on `device`: copied at the first call, shared afterwards (on the CPU: no copy at all)."""
+        key = torch.device(device)
+        if key not in self._stores:
+            self._stores[key] = DeviceStore(self.inputs.to(key), self.labels.to(key))
+        return self._stores[key]
+
+    def _check_inputs(self) -> None:
+        inputs, where = self.inputs, f"{self.name}: inputs {tuple(self.inputs.shape)} {_dtype(self.inputs)}"
+        if inputs.ndim == 4 and inputs.dtype != torch.uint8:
+            raise UserError(f"{where}: images are uint8 (N, C, H, W) with values 0..255; convert them")
+        if inputs.ndim not in (2, 4) or (inputs.ndim == 2 and inputs.dtype != torch.float32):
+            raise UserError(f"{where}: expected uint8 images (N, C, H, W) or float32 features (N, d)")
+        if inputs.numel() == 0:
+            raise UserError(f"{where}: there are no data; give at least one row with at least one value")
+        if inputs.ndim == 2:
+            bad = (~torch.isfinite(inputs)).any(dim=1).nonzero().flatten()
+            if len(bad):
+                raise UserError(
+                    f"{self.name}: features hold NaN or infinity (float32) in {_rows(bad)}; remove or repair these rows"
+                )
+
+    def _check_labels(self) -> None:
+        labels, where = self.labels, f"{self.name}: labels {tuple(self.labels.shape)} {_dtype(self.labels)}"
+        if len(labels) != len(self.inputs):
+            raise UserError(f"{where}: {len(labels)} rows of labels for {len(self.inputs)} rows of inputs; they must match")
+        if labels.ndim == 1 and labels.dtype == torch.int64:
+            bad = ((labels < 0) | (labels >= self.num_classes)).nonzero().flatten()
+            if len(bad):
+                first = int(labels[bad[0]])
+                raise UserError(
+                    f"{where}: class ids must lie in 0..{self.num_classes - 1}, found {first} in {_rows(bad)}; renumber them"
+                )
+        elif labels.ndim == 2 and labels.dtype == torch.uint8:
+            if labels.shape[1] != self.num_classes:
+                raise UserError(f"{where}: {labels.shape[1]} columns for {self.num_classes} classes; give one a class")
+            bad = (labels > 1).any(dim=1).nonzero().flatten()
+            if len(bad):
+                raise UserError(f"{where}: a multi-hot matrix holds 0 and 1 only, other values in {_rows(bad)}")
+        else:
+            raise UserError(f"{where}: expected int64 class ids (N,) or a uint8 multi-hot matrix (N, C)")
+
+
+def _dtype(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def _rows(bad: Tensor) -> str:
+    first = ", ".join(str(int(row)) for row in bad[:5])
+    return f"{len(bad)} row{'s' if len(bad) > 1 else ''} (first: {first})"

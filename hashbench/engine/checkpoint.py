@@ -1,0 +1,88 @@
+"""Checkpoints that survive a kill at any moment: written aside and renamed, the last two kept, the broken passed over.
+
+They hold tensors and plain values only, so torch's weights-only loader reads them as it is.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+_EPOCH = re.compile(r"epoch_(\d+)\.pth$")
+_UNREADABLE = (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError)
+
+
+def save_atomically(path: Path, payload: dict[str, Any]) -> None:
+    """Write a checkpoint so that `path` is either the old file, the new one, or absent; never a part of one.
+
+    Raises:
+        OSError: the disk is full or the folder cannot be written; the temporary file is removed.
+    """
+    buffer = io.BytesIO()
+    torch.save(payload, buffer)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(aside, "wb") as file:
+            file.write(buffer.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+class CheckpointStore:
+    """The checkpoints of one run: `epoch_<n>.pth` (all state, the last two) and `best_<n>.pth` (weights only).
+
+    Args:
+        folder: made if missing.
+        say: called with one line whenever something is passed over.
+    """
+
+    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
+        self.folder = folder
+        self.say = say
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def epochs(self) -> list[int]:
+        """Epochs for which a checkpoint exists, newest first."""
+        found = (_EPOCH.search(path.name) for path in self.folder.glob("epoch_*.pth"))
+        return sorted((int(match.group(1)) for match in found if match), reverse=True)
+
+    def save(self, epoch: int, payload: dict[str, Any]) -> None:
+        """Save the state after `epoch` epochs and drop what neither of the two newest checkpoints needs."""
+        save_atomically(self.folder / f"epoch_{epoch}.pth", payload)
+        kept = self.epochs()[:2]
+        for old in self.epochs()[2:]:
+            (self.folder / f"epoch_{old}.pth").unlink(missing_ok=True)
+        for path in self.folder.glob("best_*.pth"):
+            number = int(path.stem.removeprefix("best_"))
+            # A best file older than both kept checkpoints is the best of neither, unless it is the best so far.
+            if number != payload["training"]["best_epoch"] and number < min(kept, default=0):
+                path.unlink(missing_ok=True)
+
+    def latest(self, map_location: str | torch.device = "cpu") -> dict[str, Any] | None:
+        """The newest checkpoint that can be read, None if there is none. Says which ones were passed over."""
+        for epoch in self.epochs():
+            path = self.folder / f"epoch_{epoch}.pth"
+            try:
+                return torch.load(path, map_location=map_location, weights_only=True)
+            except _UNREADABLE as error:
+                reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+                self.say(f"checkpoint {path.name} cannot be read ({reason}); falling back to the one before")
+        return None
+
+    def save_best(self, epoch: int, state_dict: dict[str, Any]) -> None:
+        """Save the weights selected by validation after `epoch` epochs."""
+        save_atomically(self.folder / f"best_{epoch}.pth", state_dict)
+
+    def load_best(self, epoch: int, map_location: str | torch.device = "cpu") -> dict[str, Any]:
+        """The weights saved by `save_best(epoch, ...)`."""
+        return torch.load(self.folder / f"best_{epoch}.pth", map_location=map_location, weights_only=True)

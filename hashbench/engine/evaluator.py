@@ -1,0 +1,74 @@
+"""Encoding query and database, and handing packed codes to the exact evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from hashbench.evaluation import Evaluation, binarize, code_quality, evaluate, pack_codes
+
+
+@dataclass(frozen=True)
+class EncodedSet:
+    """Codes of one set of samples.
+
+    Attributes:
+        codes: (N, ceil(K/8)) uint8, packed little-endian.
+        outputs: (N, K) float32, what was binarised.
+        labels: (N,) ids or (N, C) multi-hot.
+    """
+
+    codes: np.ndarray
+    outputs: np.ndarray
+    labels: np.ndarray
+
+
+def encode(model: Any, loader: Iterable[dict[str, torch.Tensor]]) -> EncodedSet:
+    """Run a model over a loader in evaluation mode; every sample once, in the loader's order."""
+    was_training = model.training
+    model.eval()
+    outputs, labels = [], []
+    with torch.inference_mode():
+        for data in loader:
+            outputs.append(model.encode(data["inputs"]).float().cpu().numpy())
+            labels.append(data["labels"].cpu().numpy())
+    model.train(was_training)
+    stacked = np.concatenate(outputs)
+    return EncodedSet(pack_codes(binarize(stacked)), stacked, np.concatenate(labels))
+
+
+@dataclass
+class RetrievalEvaluator:
+    """The protocol's metrics on two encoded sets. Keeps the last result for the result folder.
+
+    Args:
+        bits: K.
+        topk, radii, denominator: see `hashbench.evaluation.evaluate`.
+    """
+
+    bits: int
+    topk: tuple[int, ...] = ()
+    radii: tuple[int, ...] = (0, 1, 2)
+    denominator: str = "retrieved"
+    device: str = "cpu"
+    last: Evaluation | None = field(default=None, init=False)
+
+    def __call__(self, query: EncodedSet, database: EncodedSet) -> dict[str, float]:
+        """All metrics, flat: retrieval first, then the quality of the query and database codes together."""
+        self.last = evaluate(
+            query.codes,
+            database.codes,
+            query.labels,
+            database.labels,
+            bits=self.bits,
+            topk=self.topk,
+            radii=self.radii,
+            denominator=self.denominator,
+            device=self.device,
+        )
+        quality = code_quality(database.outputs)
+        return {**self.last.metrics, **quality}

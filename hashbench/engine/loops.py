@@ -1,0 +1,176 @@
+"""The loops an mmengine Runner is given: deep training, closed-form fit, retrieval validation and test."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.registry import LOOPS
+from mmengine.runner import BaseLoop, EpochBasedTrainLoop
+from torch import Tensor
+
+from hashbench.data.seeding import derive_seed, generator
+from hashbench.engine.context import TrainingView
+from hashbench.engine.evaluator import EncodedSet, encode
+from hashbench.errors import RunFailedError
+
+
+@LOOPS.register_module()
+class DeepTrainLoop(EpochBasedTrainLoop):
+    """Epoch training with a method's hooks, validation at an interval and a checkpoint after each epoch.
+
+    All random numbers of an epoch are functions of (seed, epoch), so a resumed run repeats an uninterrupted one.
+
+    Args:
+        runner: a `HashRunner`.
+        dataloader: the training `BatchLoader`.
+        view: what the method is shown of the training set.
+        seed: the run's seed.
+        max_epochs, val_interval: as in mmengine.
+    """
+
+    def __init__(self, runner: Any, dataloader: Any, view: TrainingView, seed: int, max_epochs: int, val_interval: int) -> None:
+        super().__init__(runner, dataloader, max_epochs=max_epochs, val_interval=val_interval)
+        self.view = view
+        self.seed = seed
+        self.method = runner.model.network.method
+
+    def run(self) -> torch.nn.Module:
+        """Train to the last epoch, or until patience is spent."""
+        self.runner.call_hook("before_train")
+        if self._epoch == 0:
+            self._seed_epoch("begin")
+            self.method.begin_fit(self.view)
+        self.stop_training = self.runner.patience_spent()
+        while self._epoch < self._max_epochs and not self.stop_training:
+            self.run_epoch()
+            if self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs:
+                self.runner.val_loop.run()
+            self.runner.save_state()
+        self.runner.call_hook("after_train")
+        return self.runner.model
+
+    def run_epoch(self) -> None:
+        """One pass over the training samples, then the method's own updates."""
+        self._seed_epoch(self._epoch)
+        self.dataloader.set_epoch(self._epoch)
+        self.view.epoch, self.view.step = self._epoch, self._iter
+        self.runner.call_hook("before_train_epoch")
+        self.runner.model.train()
+        self.method.begin_epoch(self.view)
+        started = time.perf_counter()
+        sums: dict[str, Tensor] = {}
+        for number, data in enumerate(self.dataloader):
+            outputs = self.runner.model.train_step(data, optim_wrapper=self.runner.optim_wrapper)
+            for name, value in outputs["terms"].items():
+                sums[name] = sums[name] + value if name in sums else value.clone()
+            self._iter += 1
+            self.view.step = self._iter
+            self.method.after_step(self.view, outputs["batch"])
+            self.runner.call_hook("after_train_iter", batch_idx=number, data_batch=data, outputs=outputs)
+        self._epoch += 1
+        self.view.epoch = self._epoch
+        self.method.end_epoch(self.view)
+        terms = {name: float(value) / len(self.dataloader) for name, value in sums.items()}
+        record = {
+            "epoch": self._epoch,
+            "loss": sum(terms.values()),
+            **terms,
+            "lr": self.runner.optim_wrapper.optimizer.param_groups[-1]["lr"],
+            **self.method.diagnostics(),
+            "seconds": time.perf_counter() - started,
+        }
+        if not np.isfinite(record["loss"]):
+            raise RunFailedError(
+                f"the loss is {record['loss']} in epoch {self._epoch}: lower optimizer.lr (now {record['lr']:g}) or see log.txt"
+            )
+        self.runner.state.history.append(record)
+        self.runner.state.train_seconds += record["seconds"]
+        self.runner.call_hook("after_train_epoch")
+
+    def _seed_epoch(self, epoch: int | str) -> None:
+        torch.manual_seed(derive_seed(self.seed, "train", epoch))
+        self.view.generator = generator(self.seed, "method", epoch)
+
+
+@LOOPS.register_module()
+class ShallowFitLoop(BaseLoop):
+    """Fits a shallow method once on all training features.
+
+    Args:
+        dataloader: the training loader, unshuffled.
+    """
+
+    def __init__(self, runner: Any, dataloader: Any) -> None:
+        super().__init__(runner, dataloader)
+        self.max_epochs = self.max_iters = 1
+        self.epoch = self.iter = 0
+
+    def run(self) -> torch.nn.Module:
+        """Gather the features, fit, validate once."""
+        self.runner.call_hook("before_train")
+        rows, labels = [], []
+        for data in self.dataloader:
+            rows.append(data["inputs"].flatten(1).cpu().numpy())
+            labels.append(data["labels"].cpu().numpy())
+        started = time.perf_counter()
+        try:
+            self.runner.model.method.fit(np.concatenate(rows).astype(np.float64), np.concatenate(labels))
+        except ValueError as error:
+            raise self.runner.refusal(error) from error
+        seconds = time.perf_counter() - started
+        self.epoch = self.iter = 1
+        self.runner.state.history.append({"epoch": 1, "seconds": seconds})
+        self.runner.state.train_seconds += seconds
+        self.runner.call_hook("after_train_epoch")
+        self.runner.val_loop.run()
+        self.runner.call_hook("after_train")
+        return self.runner.model
+
+
+class _RetrievalLoop(BaseLoop):
+    """Encodes queries and database and evaluates; the last encoding stays readable."""
+
+    def __init__(self, runner: Any, dataloader: Any, evaluator: Any, database_dataloader: Any) -> None:
+        super().__init__(runner, dataloader)
+        self.evaluator = evaluator
+        self.database_dataloader = database_dataloader
+        self.query: EncodedSet | None = None
+        self.database: EncodedSet | None = None
+
+    def _measure(self) -> dict[str, float]:
+        self.query = encode(self.runner.model, self.dataloader)
+        self.database = encode(self.runner.model, self.database_dataloader)
+        return self.evaluator(self.query, self.database)
+
+
+@LOOPS.register_module()
+class RetrievalValLoop(_RetrievalLoop):
+    """Validation: validation queries against the validation database."""
+
+    def run(self) -> dict[str, float]:
+        """All metrics; hooks see them in `after_val_epoch`."""
+        self.runner.call_hook("before_val")
+        self.runner.call_hook("before_val_epoch")
+        started = time.perf_counter()
+        metrics = self._measure()
+        self.runner.state.val_seconds += time.perf_counter() - started
+        self.runner.call_hook("after_val_epoch", metrics=metrics)
+        self.runner.call_hook("after_val")
+        return metrics
+
+
+@LOOPS.register_module()
+class RetrievalTestLoop(_RetrievalLoop):
+    """Test: built only after selection is over, when the test queries are unsealed."""
+
+    def run(self) -> dict[str, float]:
+        """All metrics; hooks see them in `after_test_epoch`."""
+        self.runner.call_hook("before_test")
+        self.runner.call_hook("before_test_epoch")
+        metrics = self._measure()
+        self.runner.call_hook("after_test_epoch", metrics=metrics)
+        self.runner.call_hook("after_test")
+        return metrics

@@ -1,0 +1,145 @@
+"""The two model adapters that mmengine's loops step: a deep network with a loss, and a shallow hash function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.model import BaseModel
+from mmengine.optim import OptimWrapper
+from torch import Tensor, nn
+
+from hashbench.engine.distributed import gather_rows, sum_gradients
+from hashbench.models import CodeBatch, HashNetwork, ShallowMethod
+from hashbench.models.network import Output
+
+
+class DeepModel(BaseModel):
+    """Steps a `HashNetwork` on the global batch.
+
+    Args:
+        network: what is trained.
+        num_classes: C.
+        precision: `fp32`, or `bf16` for autocast in the network; the loss is always computed in float32.
+        compile_network: run the network through torch.compile.
+        channels_last: keep images and convolution weights in channels-last layout.
+    """
+
+    def __init__(
+        self,
+        network: HashNetwork,
+        num_classes: int,
+        precision: str = "fp32",
+        compile_network: bool = False,
+        channels_last: bool = False,
+    ) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=torch.channels_last) if channels_last else network
+        self.num_classes = num_classes
+        self.precision = precision
+        self._run = torch.compile(self.network) if compile_network else self.network
+        self._global_inputs = getattr(network.method, "needs_inputs", False)
+
+    def forward(self, inputs: Tensor, **_: Any) -> Output:
+        """(b, ...) inputs -> logits and codes, both (b, K) float32."""
+        if self.precision == "bf16":
+            with torch.autocast(inputs.device.type, dtype=torch.bfloat16):
+                output = self._run(inputs)
+            return Output(output.logits.float(), output.codes.float())
+        return self._run(inputs)
+
+    def losses(self, data: dict[str, Tensor]) -> tuple[CodeBatch, dict[str, Tensor]]:
+        """One forward pass: the global batch as the method sees it, and the terms of its loss."""
+        output = self.forward(data["inputs"])
+        batch = CodeBatch(
+            codes=gather_rows(output.codes),
+            logits=gather_rows(output.logits),
+            labels=gather_rows(data["labels"]),
+            index=gather_rows(data["index"]),
+            num_classes=self.num_classes,
+            inputs=gather_rows(data["inputs"]) if self._global_inputs else None,
+        )
+        return batch, self.network.method.loss(batch)
+
+    def _backward(self, data: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> tuple[CodeBatch, dict[str, Tensor]]:
+        optimizer.zero_grad(set_to_none=True)
+        batch, terms = self.losses(data)
+        total = sum(terms.values())
+        if not isinstance(total, Tensor):
+            raise TypeError(f"{type(self.network.method).__name__}.loss returned no terms")
+        total.backward()
+        sum_gradients(p for group in optimizer.param_groups for p in group["params"])
+        return batch, terms
+
+    def train_step(self, data: dict[str, Tensor], optim_wrapper: OptimWrapper) -> dict[str, Any]:  # type: ignore[override]
+        """Forward, backward, step. Returns the detached loss terms and the batch that made them."""
+        optimizer = optim_wrapper.optimizer
+        random_state = _random_state(data["inputs"]) if getattr(optimizer, "uses_closure", False) else None
+        batch, terms = self._backward(data, optimizer)
+        if random_state is None:
+            optimizer.step()
+        else:
+
+            def again() -> Tensor:
+                with _replayed(self.network, random_state):
+                    _, terms = self._backward(data, optimizer)
+                return sum(terms.values()).detach()  # type: ignore[union-attr]
+
+            optimizer.step(again)
+        batch.codes, batch.logits = batch.codes.detach(), batch.logits.detach()
+        return {"batch": batch, "terms": {name: value.detach() for name, value in terms.items()}}
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        """(b, ...) inputs -> (b, K) float32 codes whose signs are the bits."""
+        return self.forward(inputs).codes
+
+
+def _random_state(like: Tensor) -> list[Tensor]:
+    states = [torch.get_rng_state()]
+    if like.is_cuda:
+        states.append(torch.cuda.get_rng_state(like.device))
+    return states
+
+
+@contextmanager
+def _replayed(network: nn.Module, state: list[Tensor]) -> Iterator[None]:
+    """A second pass over a batch: the same random numbers, and running statistics as if it had not happened."""
+    buffers = {n: b.clone() for n, b in network.named_buffers() if n.endswith(("running_mean", "running_var", "num_batches_tracked"))}
+    devices = [torch.cuda.current_device()] if len(state) > 1 else []
+    with torch.random.fork_rng(devices=devices):
+        torch.set_rng_state(state[0])
+        if devices:
+            torch.cuda.set_rng_state(state[1])
+        yield
+    own = dict(network.named_buffers())
+    with torch.no_grad():
+        for name, value in buffers.items():
+            own[name].copy_(value)
+
+
+class ShallowModel(BaseModel):
+    """Carries a fitted `ShallowMethod` through the same loops. It has nothing to step.
+
+    Args:
+        method: the estimator.
+        backbone: features come from it; None where inputs are features already.
+    """
+
+    def __init__(self, method: ShallowMethod) -> None:
+        super().__init__()
+        self.method = method
+
+    def forward(self, inputs: Tensor, **_: Any) -> Tensor:
+        """As `encode`."""
+        return self.encode(inputs)
+
+    def train_step(self, data: Any, optim_wrapper: Any) -> dict[str, Any]:
+        raise TypeError("a shallow method is fitted by ShallowFitLoop, not stepped")
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        """(b, ...) features or images (flattened) -> (b, K) float32 outputs whose signs are the bits."""
+        rows = inputs.flatten(1).cpu().numpy().astype(np.float64)
+        return torch.from_numpy(np.ascontiguousarray(self.method.decision_function(rows), dtype=np.float32))

@@ -1,0 +1,205 @@
+"""What is to be run, resolved from the catalogue and the command line before anything heavy is imported.
+
+`resolve` applies, in this order: the method's defaults, its preset, `--set`, and for the protocol its entry, the options
+(`--backbone`, `--epochs`, ...) and `--set protocol.KEY=VALUE`. What comes out says everything that a run needs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from hashbench.catalog import Catalog, MethodEntry, ProtocolEntry, SplitEntry
+from hashbench.errors import UserError, did_you_mean
+
+_SECTIONS = ("optimizer", "schedule", "protocol", "backbone", "dataset")
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One run. Everything that decides its codes is here, but for the contents of data and weights files.
+
+    Attributes:
+        preset: label of the hyper-parameters: `default`, a preset's name, and `+digest` where --set changed something.
+        hparams, optimizer, schedule: what the method's class, the optimizer and the schedule are built with.
+        protocol: name in the catalogue; `settings` are its resolved fields, `overridden` whether any differs from the entry.
+        weights: file of backbone weights, or None.
+        device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
+    """
+
+    method: str
+    preset: str
+    hparams: dict[str, Any]
+    optimizer: dict[str, Any]
+    schedule: dict[str, Any]
+    protocol: str
+    settings: ProtocolEntry
+    overridden: bool
+    bits: int
+    seed: int
+    out: Path
+    weights: Path | None = None
+    data_root: Path | None = None
+    device: str = "auto"
+    compile: bool = False
+    channels_last: bool = False
+    plugins: tuple[Path, ...] = field(default=())
+
+    def identity(self) -> dict[str, Any]:
+        """What must be equal for a run to be resumed, as plain JSON values; also what config.py keeps."""
+        values = asdict(self)
+        values["settings"] = self.settings.model_dump()
+        for name in ("out", "device", "data_root", "plugins"):
+            values.pop(name)
+        values["weights"] = str(self.weights) if self.weights else None
+        return json.loads(json.dumps(values))
+
+
+def resolve(
+    catalog: Catalog,
+    *,
+    method: str,
+    protocol: str = "digits",
+    dataset: str | None = None,
+    backbone: str | None = None,
+    preset: str | None = None,
+    sets: Sequence[str] = (),
+    changes: Mapping[str, Any] | None = None,
+    bits: int = 32,
+    seed: int = 0,
+    **run_options: Any,
+) -> RunSpec:
+    """Resolve a request against the catalogue.
+
+    Args:
+        dataset: replaces the protocol's data set; its rows are then split by fractions unless the protocol is its own.
+        backbone: replaces the protocol's backbone.
+        sets: `key=value` strings: hyper-parameters, or with a prefix optimizer., schedule., protocol., backbone., dataset.
+        changes: protocol fields given by options of their own (epochs, batch_size, ...); None values are left out.
+        run_options: the remaining fields of RunSpec.
+
+    Raises:
+        UserError: an unknown name, a value that the schema refuses, bits below 1.
+    """
+    if isinstance(bits, bool) or not isinstance(bits, int) or not 1 <= bits <= 4096:
+        raise UserError(f"--bits {bits}: the code length is a whole number from 1 to 4096")
+    if not 0 <= seed < 2**31:
+        raise UserError(f"--seed {seed}: a whole number from 0 to 2147483647")
+    entry = catalog.method(method)
+    values = {"hparams": dict(entry.hparams), "optimizer": dict(entry.optimizer), "schedule": dict(entry.schedule)}
+    if preset and preset != "default":
+        if preset not in entry.presets:
+            raise UserError(f"method {method} has no preset {preset!r}. {did_you_mean(preset, ['default', *entry.presets])}")
+        _apply(values, entry.presets[preset])
+    label = preset or "default"
+    given = _parse(sets)
+    custom = {key: value for key, value in given.items() if key.partition(".")[0] not in ("protocol", "backbone", "dataset")}
+    if custom:
+        _check_hparams(method, entry, custom)
+        _apply(values, custom)
+        label += "+" + hashlib.sha256(json.dumps(custom, sort_keys=True).encode()).hexdigest()[:8]
+    base = catalog.protocol(protocol)
+    settings = _settings(catalog, base, dataset, backbone, given, dict(changes or {}))
+    return RunSpec(
+        method=method,
+        preset=label,
+        **values,
+        protocol=protocol,
+        settings=settings,
+        overridden=settings.model_dump() != base.model_dump() or run_options.get("weights") is not None,
+        bits=bits,
+        seed=seed,
+        **run_options,
+    )
+
+
+def _settings(
+    catalog: Catalog,
+    base: ProtocolEntry,
+    dataset: str | None,
+    backbone: str | None,
+    given: Mapping[str, Any],
+    changes: dict[str, Any],
+) -> ProtocolEntry:
+    """The protocol's entry with what the command line changes in it, validated again."""
+    fields = base.model_dump()
+    fields["title"] = base.title
+    if dataset and dataset != base.dataset:
+        catalog.dataset(dataset)
+        fields.update(dataset=dataset, dataset_hparams={}, split=SplitEntry(fractions={"test": 0.2, "validation": 0.1}).model_dump())
+    if backbone and backbone != base.backbone:
+        catalog.backbone(backbone)
+        fields.update(backbone=backbone, backbone_hparams={}, image_size=None)
+    fields.update({key: value for key, value in changes.items() if value is not None})
+    for key, value in given.items():
+        section, _, rest = key.partition(".")
+        if section == "protocol":
+            if rest not in ProtocolEntry.model_fields:
+                raise UserError(f"--set {key}: no such protocol field. {did_you_mean(rest, ProtocolEntry.model_fields)}")
+            fields[rest] = value
+        elif section in ("backbone", "dataset"):
+            fields[f"{section}_hparams"] = {**fields[f"{section}_hparams"], rest: value}
+    if fields["frozen"]:
+        fields["augment"] = "none"
+    try:
+        return ProtocolEntry.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UserError(f"protocol field {where}: {first['msg']}, got {first['input']!r}") from error
+
+
+def _parse(sets: Sequence[str]) -> dict[str, Any]:
+    """`key=value` strings to values, read as YAML scalars or lists."""
+    parsed: dict[str, Any] = {}
+    for text in sets:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise UserError(f"--set {text!r}: expected key=value, such as alpha=0.5 or optimizer.lr=0.01")
+        try:
+            parsed[key] = _number(yaml.safe_load(value))
+        except yaml.YAMLError as error:
+            raise UserError(f"--set {text!r}: the value is not valid YAML") from error
+    return parsed
+
+
+def _number(value: Any) -> Any:
+    """YAML 1.1 reads 1e-3 as text; people mean the number."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _apply(values: dict[str, dict[str, Any]], changes: Mapping[str, Any]) -> None:
+    """Merge flat, dotted keys into hparams, optimizer and schedule. A new `type` starts its section anew."""
+    for section in ("optimizer", "schedule"):
+        if f"{section}.type" in changes and changes[f"{section}.type"] != values[section].get("type"):
+            kept = {"lr": values[section]["lr"]} if "lr" in values[section] else {}
+            values[section] = {"type": changes[f"{section}.type"], **kept}
+    for key, value in changes.items():
+        section, dot, rest = key.partition(".")
+        if dot and section in ("optimizer", "schedule"):
+            values[section][rest] = value
+        else:
+            values["hparams"][key] = value
+
+
+def _check_hparams(method: str, entry: MethodEntry, custom: Mapping[str, Any]) -> None:
+    """Refuse a hyper-parameter that the method's entry does not list: a misspelt one would silently change nothing."""
+    for key in custom:
+        section, dot, _ = key.partition(".")
+        if dot and section in ("optimizer", "schedule"):
+            continue
+        if dot or key not in entry.hparams:
+            known = [*entry.hparams, *(f"{s}.KEY" for s in _SECTIONS)]
+            raise UserError(f"--set {key}: method {method} has no such hyper-parameter. {did_you_mean(key, known)}")

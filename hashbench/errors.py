@@ -1,0 +1,26 @@
+"""The two ways in which a request ends early. A traceback is for bugs; these are for people."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(ValueError):
+    """The request was wrong. The message is one line: what, where, what to do. Exit code 2."""
+
+
+class RunFailedError(RuntimeError):
+    """A run that was asked for correctly did not finish. One line. Exit code 1."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The nearest known names as a sentence that fits at the end of an error message.
+
+    >>> did_you_mean("dualhash_stm", ["dualhash_stom", "dsh"])
+    'Did you mean dualhash_stom? Known: dsh, dualhash_stom.'
+    """
+    choices = sorted(known)
+    near = difflib.get_close_matches(name, choices, n=2, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(near)}? " if near else ""
+    return f"{hint}Known: {', '.join(choices) or 'none'}."

@@ -1,0 +1,157 @@
+"""From the `split` entry of a protocol to checked row numbers: a manifest with its checksum, or a seeded draw."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hashbench.catalog.schema import SplitEntry
+from hashbench.data.table import DataTable
+from hashbench.errors import UserError, did_you_mean
+from hashbench.protocol.split import ROLES, Split, SplitError
+from hashbench.protocol.stratified import draw
+
+if TYPE_CHECKING:
+    from importlib.abc import Traversable
+
+OPTIONAL = {"database": "train", "validation_database": "database"}
+"""A manifest may leave these out; they then equal the role named."""
+
+
+def load_split(entry: SplitEntry, table: DataTable) -> Split:
+    """The split that a protocol asks for, on the table it is for.
+
+    A manifest is read and its checksum compared. `fractions` are drawn by seed, stratified by class, with the training
+    rows as the database; where the table brings its own split, that one is used, and validation queries are drawn from
+    its training rows if it names none.
+
+    Raises:
+        UserError: no such manifest, not a manifest, fractions that leave nothing.
+        SplitError: overlaps, duplicates, rows outside the table, another checksum or other counts than declared.
+    """
+    if entry.manifest is not None:
+        split = read_manifest(entry.manifest)
+        problems = _checksum_problems(split, entry.sha256)
+    else:
+        split = _own_split(entry, table) if table.split is not None else _drawn_split(entry, table)
+        problems = []
+    problems += _count_problems(split, entry.counts) + _range_problems(split, len(table))
+    if problems:
+        raise SplitError(split.name, problems)
+    return split
+
+
+def shipped_manifests() -> dict[str, Traversable]:
+    """Name -> file of the manifests in the package."""
+    files = resources.files("hashbench.protocol").joinpath("manifests").iterdir()
+    return {file.name.removesuffix(".npz"): file for file in sorted(files, key=lambda f: f.name) if file.name.endswith(".npz")}
+
+
+def read_manifest(manifest: str) -> Split:
+    """Read a shipped manifest by name, or a file by its path ending in .npz or .json: one array of row numbers a role.
+
+    `train`, `validation` and `test` are required; `database` defaults to train, `validation_database` to the database.
+
+    Raises:
+        UserError: no such manifest or file, a file that cannot be read, unknown or missing roles, not row numbers.
+        SplitError: the rows break a rule of `Split`.
+    """
+    if not manifest.endswith((".npz", ".json")):
+        shipped = shipped_manifests()
+        if manifest not in shipped:
+            hint = did_you_mean(manifest, shipped)
+            raise UserError(f"split manifest {manifest!r} is not in the package; {hint} A file's name ends in .npz or .json.")
+        with resources.as_file(shipped[manifest]) as file:
+            return _split_from(_read(file), manifest)
+    path = Path(manifest).expanduser()
+    if not path.is_file():
+        raise UserError(f"split manifest {path}: there is no such file; correct `manifest:` in the protocol")
+    return _split_from(_read(path), str(path))
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    try:
+        if path.suffix == ".json":
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(content, dict):
+                raise ValueError("not an object of role: [row numbers]")
+            return {str(role): np.asarray(rows) for role, rows in content.items()}
+        with np.load(path, allow_pickle=False) as archive:
+            return {role: archive[role] for role in archive.files}
+    except (OSError, EOFError, ValueError, AttributeError, zipfile.BadZipFile) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"split manifest {path}: cannot be read ({reason}); give arrays of row numbers by role") from error
+
+
+def _split_from(arrays: Mapping[str, np.ndarray], name: str) -> Split:
+    unknown = sorted(set(arrays) - set(ROLES))
+    if unknown:
+        raise UserError(f"split manifest {name}: unknown role {unknown[0]!r}. {did_you_mean(unknown[0], ROLES)}")
+    for role, rows in arrays.items():
+        if rows.ndim != 1 or (rows.dtype.kind not in "iu" and len(rows)):
+            raise UserError(f"split manifest {name}: {role} is {rows.dtype} {rows.shape}; give a list of whole row numbers")
+    roles = dict(arrays)
+    for role, other in OPTIONAL.items():
+        if other in roles:
+            roles.setdefault(role, roles[other])
+    missing = [role for role in ROLES if role not in roles]
+    if missing:
+        raise UserError(f"split manifest {name}: {', '.join(missing)} missing; give at least train, validation and test")
+    return Split(**roles, name=name)
+
+
+def _drawn_split(entry: SplitEntry, table: DataTable) -> Split:
+    fractions = _checked_fractions(entry)
+    random, labels = np.random.RandomState(entry.seed % 2**32), table.labels.numpy()
+    test, rest = draw(np.arange(len(table)), labels, round(fractions["test"] * len(table)), random)
+    validation, train = draw(rest, labels, round(fractions["validation"] * len(table)), random)
+    return Split(train, validation, train, train, test, name=f"drawn from {table.name} by fractions")
+
+
+def _own_split(entry: SplitEntry, table: DataTable) -> Split:
+    roles = {role: np.asarray(rows) for role, rows in (table.split or {}).items()}
+    name = f"that {table.name} brings"
+    missing = [role for role in ("train", "test") if role not in roles]
+    if missing:
+        raise UserError(f"the split {name} has no {' and no '.join(missing)}; add it, or use a split manifest")
+    database_given = "database" in roles
+    if "validation" not in roles:
+        total = round(_checked_fractions(entry)["validation"] * len(roles["train"]))
+        random = np.random.RandomState(entry.seed % 2**32)
+        roles["validation"], roles["train"] = draw(roles["train"], table.labels.numpy(), total, random)
+    if not database_given:
+        roles["database"] = roles["train"]
+    roles.setdefault("validation_database", roles["database"][~np.isin(roles["database"], roles["validation"])])
+    return Split(**roles, name=name)
+
+
+def _checked_fractions(entry: SplitEntry) -> dict[str, float]:
+    fractions = entry.fractions or {}
+    if set(fractions) != {"test", "validation"} or min(fractions.values()) <= 0 or sum(fractions.values()) >= 1:
+        raise UserError(
+            f"split: fractions {fractions} need both test and validation, above 0, with less than 1 in sum; the rest is training"
+        )
+    return fractions
+
+
+def _checksum_problems(split: Split, sha256: str | None) -> list[str]:
+    return [] if sha256 == split.checksum else [f"sha256 of the rows is {split.checksum}, the protocol declares {sha256}"]
+
+
+def _count_problems(split: Split, declared: Mapping[str, int]) -> list[str]:
+    return [
+        f"{role} has {split.counts.get(role, 0)} rows, the protocol declares {count}"
+        for role, count in declared.items()
+        if split.counts.get(role) != count
+    ]
+
+
+def _range_problems(split: Split, length: int) -> list[str]:
+    largest = {role: int(rows.max()) for role, rows in split.arrays.items()}
+    return [f"{role} names row {row}, the table has 0..{length - 1}" for role, row in largest.items() if row >= length]

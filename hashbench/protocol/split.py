@@ -1,0 +1,117 @@
+"""Which rows play which role, and what must hold between the roles."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+
+from hashbench.errors import UserError
+
+ROLES = ("train", "validation", "validation_database", "database", "test")
+DISJOINT = (
+    ("train", "validation"),
+    ("train", "test"),
+    ("validation", "test"),
+    ("validation", "validation_database"),
+    ("test", "validation_database"),
+    ("test", "database"),
+)
+"""Pairs of roles that share no row. Queries are never in the set they are searched in, nor trained on."""
+
+
+class SplitError(UserError):
+    """A split that breaks a rule. `problems` lists every breach; the message is one line with all of them."""
+
+    def __init__(self, name: str, problems: list[str]) -> None:
+        super().__init__(f"split {name}: {'; '.join(problems)}; correct the split")
+        self.problems = problems
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Row numbers of a table by role, each (n,) int64.
+
+    Attributes:
+        train: what methods learn from.
+        validation: queries that select the epoch and the hyper-parameters.
+        validation_database: what validation queries are searched in.
+        database: what test queries are searched in; may equal train.
+        test: the queries that the published number is made of.
+        name: what error messages call it.
+
+    Raises:
+        SplitError: a role without rows, a row twice in a role, negative row numbers, or rows shared by roles that must
+            be disjoint (`DISJOINT`).
+    """
+
+    train: np.ndarray
+    validation: np.ndarray
+    validation_database: np.ndarray
+    database: np.ndarray
+    test: np.ndarray
+    name: str = "split"
+
+    def __post_init__(self) -> None:
+        for role in ROLES:
+            rows = np.array(getattr(self, role), dtype=np.int64)
+            rows.flags.writeable = False
+            object.__setattr__(self, role, rows)
+        problems = find_problems(self.arrays)
+        if problems:
+            raise SplitError(self.name, problems)
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Role -> row numbers, in the order of `ROLES`."""
+        return {role: getattr(self, role) for role in ROLES}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Role -> number of rows."""
+        return {role: len(rows) for role, rows in self.arrays.items()}
+
+    @cached_property
+    def checksum(self) -> str:
+        """sha256 (hex) of the content in its canonical form, whatever file it came from: see `split_checksum`."""
+        return split_checksum(self.arrays)
+
+
+def split_checksum(arrays: Mapping[str, np.ndarray]) -> str:
+    """sha256 (hex) of a split's canonical form.
+
+    For each role in the order of `ROLES`: its name, a space, the number of rows in decimal, a line feed, then the row
+    numbers in their order as little-endian 64-bit integers.
+    """
+    digest = hashlib.sha256()
+    for role in ROLES:
+        rows = np.asarray(arrays[role]).astype("<i8")
+        digest.update(f"{role} {len(rows)}\n".encode())
+        digest.update(rows.tobytes())
+    return digest.hexdigest()
+
+
+def find_problems(arrays: Mapping[str, np.ndarray]) -> list[str]:
+    """What is wrong with the roles of a split, one phrase a breach, empty if all is well."""
+    problems = []
+    for role, rows in arrays.items():
+        values, times = np.unique(rows, return_counts=True)
+        if not len(rows):
+            problems.append(f"{role} has no rows")
+        elif values[0] < 0:
+            problems.append(f"{role} has negative row numbers ({_first(values[values < 0])})")
+        if (times > 1).any():
+            problems.append(f"{role} lists {int((times > 1).sum())} rows more than once ({_first(values[times > 1])})")
+    for a, b in combinations(ROLES, 2):
+        shared = np.intersect1d(arrays[a], arrays[b])
+        if len(shared) and ((a, b) in DISJOINT or (b, a) in DISJOINT):
+            problems.append(f"{a} and {b} share {len(shared)} rows ({_first(shared)})")
+    return problems
+
+
+def _first(rows: np.ndarray) -> str:
+    return "first: " + ", ".join(str(int(row)) for row in rows[:5])

@@ -1,0 +1,78 @@
+"""Files that are there completely or not at all: written beside their name, flushed to disk, then renamed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from hashbench.errors import RunFailedError, UserError
+
+TEMPORARY = ".*.tmp"
+"""Glob of the files that a killed writer may leave; nothing reads them."""
+
+_WRONG_PLACE = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+}
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path` so that a reader, at any moment, sees the old file or the whole new one.
+
+    Raises:
+        UserError: the place cannot be written to (rights, read-only, no such folder).
+        RunFailedError: the disk is full or failed; nothing is left under `path` that was not there before.
+    """
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with explained(path):
+            with open(temporary, "xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    _flush_folder(path.parent)
+
+
+def write_text(path: Path, content: str) -> None:
+    """`write_bytes` of the UTF-8 form of `content`."""
+    write_bytes(path, content.encode("utf-8"))
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn an OSError of the body, which writes to `path`, into one line for the user (see `write_bytes`)."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if error.errno in _WRONG_PLACE:
+            raise UserError(f"cannot write to {path}: {reason}. Name a folder that can be written to.") from error
+        raise RunFailedError(
+            f"writing {path} failed: {reason}. Free space or use another disk, then resume."
+        ) from error
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a rename survive a power cut, where the system lets a folder be flushed (Windows does not)."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

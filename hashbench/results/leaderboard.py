@@ -1,0 +1,121 @@
+"""The leaderboard: one row a (protocol fingerprint, method, preset, hyper-parameters, bits), over all its seeds.
+
+Columns of the table and of the CSV, in this order:
+
+- `protocol`, `fingerprint`, `backbone`, `method`, `preset`, `bits`, `seeds` (how many);
+- `<metric>_mean`, `<metric>_std` (ddof = 1) of every metric that any run has: `map`, `map_worst`, `map_best` first (the
+  expected mAP over the order inside ties, and its bounds), the others sorted. Empty: not defined, not measured for all
+  seeds, or the spread of one seed;
+- `rank` among the rows of equal fingerprint and bits (`hashbench.results.statistics`; empty: no order claimed),
+  `tuning` (`defaults` or `tuned(N)`), `hparams` (JSON);
+- `seconds_per_epoch`, `total_seconds`, `peak_memory_mb`: means over the seeds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hashbench.errors import UserError, did_you_mean
+from hashbench.results.collect import Collected, collect, row_key
+from hashbench.results.record import ResultRecord, to_json
+from hashbench.results.sections import headings, sections, to_markdown
+from hashbench.results.statistics import rank_groups, summarize
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Collected", "collect", "headings", "higher_is_better", "sections", "table", "to_csv", "to_markdown"]
+
+IDENTITY = ("protocol", "fingerprint", "backbone", "method", "preset", "bits", "seeds")
+FIRST_METRICS = ("map", "map_worst", "map_best")
+SETTING = ("rank", "tuning", "hparams")
+COST = ("seconds_per_epoch", "total_seconds", "peak_memory_mb")
+
+_LOWER_IS_BETTER = ("quantization_error", "empty@")
+_DIGITS = 6
+
+
+def table(records: Sequence[ResultRecord], *, metric: str = "map") -> pd.DataFrame:
+    """Summarise runs; sorted by protocol, fingerprint, bits, then by `metric`, the best first.
+
+    Args:
+        records: of runs that all differ (`collect` sees to that).
+        metric: by which rows are sorted and ranked.
+
+    Returns:
+        One row a setting, with the columns of the module's head; no row for no record.
+
+    Raises:
+        UserError: no run has this metric.
+        ValueError: the same run twice.
+    """
+    import pandas as pd
+
+    metrics = metric_names(records)
+    if records and metric not in metrics:
+        raise UserError(f"no run has the metric {metric!r}. {did_you_mean(metric, metrics)}")
+    settings: dict[str, list[ResultRecord]] = {}
+    for record in records:
+        settings.setdefault(row_key(record), []).append(record)
+    rows = [_row(runs, metrics) for runs in settings.values()]
+    samples = [[run.metrics.get(metric, math.nan) for run in runs] for runs in settings.values()]
+    better = higher_is_better(metric)
+    _add_ranks(rows, samples, better)
+
+    of_metrics = [f"{name}_{statistic}" for name in metrics for statistic in ("mean", "std")]
+    frame = pd.DataFrame(rows, columns=[*IDENTITY, *of_metrics, *SETTING, *COST])
+    frame["rank"] = frame["rank"].astype("Int64")
+    if records:
+        worth = frame[f"{metric}_mean"] * (-1 if better else 1)
+        by = ["protocol", "fingerprint", "bits", "_worth", "method", "preset", "hparams"]
+        frame = frame.assign(_worth=worth).sort_values(by, kind="stable").drop(columns="_worth")
+    return frame.reset_index(drop=True)
+
+
+def to_csv(frame: pd.DataFrame) -> str:
+    """A table as CSV: a header, one line a row, numbers with 6 significant digits, empty where there is none."""
+    return frame.to_csv(index=False, float_format=f"%.{_DIGITS}g", lineterminator="\n")
+
+
+def metric_names(records: Iterable[ResultRecord]) -> list[str]:
+    """Every metric of any record, in the order of the columns."""
+    found = {name for record in records for name in record.metrics}
+    return [name for name in FIRST_METRICS if name in found] + sorted(found - set(FIRST_METRICS))
+
+
+def higher_is_better(metric: str) -> bool:
+    """Whether a larger value is the better one: all metrics but errors and the share of empty Hamming balls."""
+    return not metric.startswith(_LOWER_IS_BETTER)
+
+
+def _row(runs: Sequence[ResultRecord], metrics: Sequence[str]) -> dict[str, Any]:
+    """One row, its rank not known yet."""
+    if len({run.seed for run in runs}) < len(runs):
+        raise ValueError(f"the same run twice: {runs[0].method}, {runs[0].bits} bits: {[run.seed for run in runs]}")
+    first = runs[0]
+    values = np.array([[run.metrics.get(name, math.nan) for name in metrics] for run in runs], dtype=np.float64)
+    over_seeds = summarize(values)
+    row: dict[str, Any] = {name: getattr(first, name) for name in IDENTITY if name != "seeds"}
+    row["seeds"] = len(runs)
+    for name, mean, std in zip(metrics, over_seeds.mean, over_seeds.std, strict=True):
+        row[f"{name}_mean"], row[f"{name}_std"] = mean, std
+    row["tuning"] = f"tuned({first.trials})" if first.trials else "defaults"
+    row["hparams"] = to_json(first.hparams, compact=True)
+    for name in COST[:2]:
+        row[name] = np.mean([run.timing.get(name, math.nan) for run in runs])
+    row["peak_memory_mb"] = np.mean([run.peak_memory_mb for run in runs])
+    return row
+
+
+def _add_ranks(rows: Sequence[dict[str, Any]], samples: Sequence[Sequence[float]], higher_is_better: bool) -> None:
+    groups: dict[tuple[str, int], list[int]] = {}
+    for place, row in enumerate(rows):
+        groups.setdefault((row["fingerprint"], row["bits"]), []).append(place)
+    for places in groups.values():
+        ranks = rank_groups([samples[place] for place in places], higher_is_better=higher_is_better)
+        for place, rank in zip(places, ranks, strict=True):
+            rows[place]["rank"] = rank

@@ -1,0 +1,156 @@
+"""What result.json says about one run, and the checks on reading it back.
+
+The file is always valid JSON: a number that is not finite is written as null and read back as NaN.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from hashbench.errors import UserError
+
+SCHEMA = 1
+"""Version of result.json. Raised when a key changes its name or its meaning."""
+
+DEFAULT_PRESET = "default"
+
+
+class ResultRecord(BaseModel):
+    """One finished run.
+
+    Attributes:
+        schema_version: `schema` in the file.
+        fingerprint: of the protocol; runs of different fingerprints are never ranked together.
+        protocol: its name.
+        protocol_description: all that the fingerprint covers, as nested plain values.
+        method: its name in the catalogue.
+        preset: `default`, a preset's name, or the label of hyper-parameters of one's own (`custom-1a2b3c`).
+        hparams: every hyper-parameter as used, the optimizer's included.
+        bits: code length K.
+        seed: of the run.
+        metrics: flat, in [0, 1] (`map`, `map_worst`, `map_best`, `precision@1000`, ...); NaN where undefined.
+        history: one object an epoch or validation; NaN where a value is undefined.
+        timing: seconds; the leaderboard shows `seconds_per_epoch` and `total_seconds`.
+        environment: of `hashbench.results.environment`.
+        peak_memory_mb: MiB, of the device if there is one, else of the process; NaN where unknown.
+        backbone: its name in the catalogue.
+        selection: which epoch was chosen, and on what.
+        dataset: its name in the catalogue.
+        trials: settings that were tried to choose the hyper-parameters; 0 for those of the catalogue.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    schema_version: int = Field(SCHEMA, alias="schema")
+    fingerprint: str = Field(min_length=1)
+    protocol: str = Field(min_length=1)
+    protocol_description: dict[str, Any] = Field(default_factory=dict)
+    method: str = Field(min_length=1)
+    preset: str = DEFAULT_PRESET
+    hparams: dict[str, Any] = Field(default_factory=dict)
+    bits: int = Field(ge=1)
+    seed: int = Field(ge=0)
+    metrics: dict[str, float]
+    history: list[dict[str, Any]] = Field(default_factory=list)
+    timing: dict[str, float] = Field(default_factory=dict)
+    environment: dict[str, Any] = Field(default_factory=dict)
+    peak_memory_mb: float = math.nan
+    backbone: str
+    selection: dict[str, Any] = Field(default_factory=dict)
+    dataset: str
+    trials: int = Field(0, ge=0)
+
+    @field_validator("preset", mode="before")
+    @classmethod
+    def _no_preset_is_the_default(cls, value: object) -> object:
+        return value or DEFAULT_PRESET
+
+    @field_validator("peak_memory_mb", mode="before")
+    @classmethod
+    def _null_is_nan(cls, value: object) -> object:
+        return math.nan if value is None else value
+
+    @field_validator("metrics", "timing", mode="before")
+    @classmethod
+    def _null_values_are_nan(cls, value: object) -> object:
+        return _without_none(value) if isinstance(value, dict) else value
+
+    @field_validator("history", mode="before")
+    @classmethod
+    def _nulls_of_history_are_nan(cls, value: object) -> object:
+        return [_without_none(v) if isinstance(v, dict) else v for v in value] if isinstance(value, list) else value
+
+    def to_json(self) -> str:
+        """The text of result.json, in the order of the attributes."""
+        return to_json(self.model_dump(by_alias=True))
+
+
+def load_record(path: Path) -> ResultRecord:
+    """Read one result.json.
+
+    Raises:
+        UserError: the file cannot be read, is no JSON, is of another schema version, or lacks what a result has. The
+            message names the file.
+    """
+    content = read_json(path)
+    found = content.get("schema")
+    if found != SCHEMA:
+        raise UserError(f"{path}: schema version {found!r}, this hashbench reads {SCHEMA}: run it again.")
+    try:
+        return ResultRecord.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UserError(
+            f"{path}: not a result: {where}: {first['msg']}. Delete the folder and run it again."
+        ) from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        UserError: the file cannot be read, or holds something else; the message names it.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise UserError(f"{path}: corrupt, not JSON ({error}). Delete the folder and run it again.") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: corrupt, not a JSON object. Delete the folder and run it again.")
+    return content
+
+
+def to_json(value: object, *, compact: bool = False) -> str:
+    """Valid JSON of nested plain values, NumPy's scalars and arrays included; what is not finite becomes null.
+
+    Args:
+        value: what to write.
+        compact: on one line, without a line end, keys sorted: equal values give equal texts.
+    """
+    layout: dict[str, Any] = {"sort_keys": True} if compact else {"indent": 1}
+    text = json.dumps(_plain(value), ensure_ascii=False, allow_nan=False, **layout)
+    return text if compact else f"{text}\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Path):
+        return str(value)
+    return _plain(value.tolist()) if hasattr(value, "tolist") else value
+
+
+def _without_none(values: dict[Any, Any]) -> dict[Any, Any]:
+    return {key: math.nan if value is None else value for key, value in values.items()}

@@ -1,0 +1,135 @@
+"""A leaderboard table as people read it: one section a fingerprint, with a heading that says how it differs."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hashbench.results.folder import flatten
+from hashbench.results.record import DEFAULT_PRESET, ResultRecord
+from hashbench.results.statistics import MIN_SEEDS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Section(NamedTuple):
+    """The rows of one fingerprint, as text.
+
+    Attributes:
+        heading: protocol, fingerprint, backbone.
+        note: how it differs from other fingerprints of the same protocol, and why ranks are missing; may be empty.
+        columns: their titles.
+        rows: one text a column.
+    """
+
+    heading: str
+    note: str
+    columns: list[str]
+    rows: list[list[str]]
+
+
+def headings(records: Sequence[ResultRecord]) -> dict[str, str]:
+    """For each fingerprint, what its protocol says otherwise than the other fingerprints of the same protocol's name.
+
+    Returns:
+        fingerprint -> `epochs = 5, split.seed = 1`, or an empty text where there is no other.
+    """
+    described = {record.fingerprint: record for record in records}
+    flat = {fingerprint: flatten(record.protocol_description) for fingerprint, record in described.items()}
+    texts = {}
+    for fingerprint, record in described.items():
+        others = [flat[f] for f, other in described.items() if other.protocol == record.protocol and f != fingerprint]
+        keys = dict.fromkeys(key for other in [flat[fingerprint], *others] for key in other)
+        own = flat[fingerprint]
+        differing = [key for key in keys if any(other.get(key) != own.get(key) for other in others)]
+        texts[fingerprint] = ", ".join(f"{key} = {json.dumps(own.get(key))}" for key in differing)
+    return texts
+
+
+def sections(
+    frame: pd.DataFrame, *, metric: str = "map", differences: Mapping[str, str] | None = None
+) -> list[Section]:
+    """Lay a table out for reading.
+
+    Args:
+        frame: of `hashbench.results.leaderboard.table`.
+        metric: shown first, with its standard deviation and its tie interval.
+        differences: of `headings`.
+    """
+    others = [name for name in _shown_metrics(frame) if name != metric]
+    result = []
+    for fingerprint, group in frame.groupby("fingerprint", sort=False):
+        rows = group.to_dict("records")
+        measured = [name for name in others if group[f"{name}_mean"].notna().any()]
+        notes = [f"Differs in: {text}." for text in [(differences or {}).get(str(fingerprint), "")] if text]
+        notes += _why_unranked(rows)
+        heading = f"{rows[0]['protocol']} · fingerprint {str(fingerprint)[:8]} · {rows[0]['backbone']}"
+        columns = ["bits", "rank", "method", "seeds", metric, *measured, "s/epoch", "total s", "peak MiB"]
+        result.append(Section(heading, " ".join(notes), columns, [_cells(row, metric, measured) for row in rows]))
+    return result
+
+
+def to_markdown(frame: pd.DataFrame, *, metric: str = "map", differences: Mapping[str, str] | None = None) -> str:
+    """`sections` as Markdown, one table a fingerprint."""
+    blocks = []
+    for section in sections(frame, metric=metric, differences=differences):
+        lines = [_markdown_row(section.columns), "|" + " --- |" * len(section.columns)]
+        lines += [_markdown_row(row) for row in section.rows]
+        blocks += [f"## {section.heading}", *([section.note] if section.note else []), "\n".join(lines)]
+    return "\n\n".join([*blocks, LEGEND]) + "\n"
+
+
+LEGEND = (
+    "Mean ± standard deviation over seeds; in brackets the tie interval: the mean with ties in the worst and in the "
+    "best order. Rows that share a rank are not separable; no rank: no order is claimed."
+)
+
+
+def _cells(row: Mapping[Any, Any], metric: str, others: Sequence[str]) -> list[str]:
+    preset = "" if row["preset"] == DEFAULT_PRESET else f"@{row['preset']}"
+    tuning = "" if row["tuning"] == "defaults" else f" {row['tuning']}"
+    rank = row["rank"]
+    return [
+        str(row["bits"]),
+        str(rank) if isinstance(rank, int) else "",
+        f"{row['method']}{preset}{tuning}",
+        "1 seed" if row["seeds"] == 1 else f"{row['seeds']} seeds",
+        _value(row, metric) + _tie_interval(row, metric),
+        *(_value(row, name) for name in others),
+        *(_number(row[name], digits) for name, digits in (("seconds_per_epoch", 2), ("total_seconds", 1))),
+        _number(row["peak_memory_mb"], 0),
+    ]
+
+
+def _value(row: Mapping[Any, Any], metric: str) -> str:
+    mean, std = row[f"{metric}_mean"], row[f"{metric}_std"]
+    return _number(mean, 3) + ("" if math.isnan(std) else f" ± {std:.3f}")
+
+
+def _tie_interval(row: Mapping[Any, Any], metric: str) -> str:
+    worst, best = (row.get(f"{metric}_{end}_mean", math.nan) for end in ("worst", "best"))
+    return "" if math.isnan(worst) or math.isnan(best) else f" [{worst:.2f}, {best:.2f}]"
+
+
+def _number(value: float, digits: int) -> str:
+    return "–" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def _shown_metrics(frame: pd.DataFrame) -> list[str]:
+    """Those beside the first: few enough for a terminal; the CSV has them all."""
+    names = [column.removesuffix("_mean") for column in frame.columns if column.endswith("_mean")]
+    at_cut_off = [name for name in names if name.startswith("map@") and not name.endswith(("_worst", "_best"))]
+    return [name for name in ("map", *at_cut_off, "precision@r2", "quantization_error") if name in names]
+
+
+def _why_unranked(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
+    few = sorted({f"{row['method']} ({row['bits']} bits)" for row in rows if row["seeds"] < MIN_SEEDS})
+    shown = ", ".join(few[:3]) + (f" and {len(few) - 3} more" if len(few) > 3 else "")
+    return [f"No order among rows of equal bits with fewer than {MIN_SEEDS} seeds: {shown}."] if few else []
+
+
+def _markdown_row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
