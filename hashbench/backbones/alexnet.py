@@ -18,8 +18,8 @@ _Norm = type[nn.BatchNorm1d] | type[nn.BatchNorm2d]
 class AlexNet(nn.Module):
     """torchvision's AlexNet without its last layer; images of 63 x 63 pixels or more, made for 224 x 224.
 
-    Module names are torchvision's, so its state dict loads as it is. Batch norm sits with the activation in the place of
-    torchvision's ReLU (`features.1.norm`), is not part of the published weights, and then starts as the identity.
+    Module names are torchvision's, so its state dict loads as it is. Batch norm sits with the activation in the place
+    of torchvision's ReLU (`features.1.norm`), is not part of the published weights, and then starts as the identity.
 
     Args:
         batch_norm: batch norm between every convolution or fully connected layer and its activation.

@@ -25,8 +25,8 @@ class BuiltBackbone:
     Attributes:
         module: the backbone, on the CPU, in training mode.
         report: what became of the weights file; None without one.
-        weights_checksum: `state_checksum` of the initial weights if they are pretrained, else None: random initial weights vary
-            with the seed.
+        weights_checksum: `state_checksum` of the initial weights if they are pretrained, else None: random initial
+            weights vary with the seed.
     """
 
     module: nn.Module
@@ -53,8 +53,8 @@ def build_backbone(
         weights: a local file of weights.
         seed: of the run; the initial weights use the stream (seed, 'backbone').
 
-    Raises `UserError` for arguments that the class does not take, weights that cannot be had or do not fit, and data of a shape
-    that the backbone does not take.
+    Raises `UserError` for arguments that the class does not take, weights that cannot be had or do not fit, and data of
+    a shape that the backbone does not take.
     """
     arguments = _arguments(cls, in_shape, hparams, pretrained=pretrained and weights is None)
     with torch.random.fork_rng(devices=[]):
@@ -83,7 +83,7 @@ def _arguments(
         arguments.setdefault("in_channels", in_shape[0])
     if pretrained:
         if "pretrained" not in known:
-            raise UserError(f"backbone {cls.__name__} has no published weights: give --weights FILE, or train from scratch")
+            raise UserError(f"backbone {cls.__name__} has no published weights: give --weights FILE, or none")
         arguments["pretrained"] = True
     open_ended = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values())
     for name in arguments:
@@ -107,5 +107,9 @@ def _try_once(module: nn.Module, in_shape: tuple[int, ...]) -> None:
             f"backbone {type(module).__name__} does not take data of shape {in_shape} ({reason}): "
             f"choose another image size or backbone"
         ) from error
-    if shape != (1, module.out_features):
-        raise UserError(f"backbone {type(module).__name__} gives {shape} for one sample, not (1, {module.out_features})")
+    expected = (1, module.out_features)
+    if shape != expected:
+        raise UserError(
+            f"backbone {type(module).__name__} gives {shape} for one sample where its out_features says {expected}: "
+            f"choose a pooled output"
+        )

@@ -13,8 +13,9 @@ from torch import Tensor
 def state_checksum(state: Mapping[str, Tensor]) -> str:
     """sha256 (hex) of a state dict's content.
 
-    Canonical form: for each tensor in the order of its name, the JSON list [name, dtype, shape] in UTF-8, a line feed, then its
-    values in C order, little-endian. `num_batches_tracked` is left out: files differ in having it, outputs do not.
+    Canonical form: for each tensor in the order of its name, the JSON list [name, dtype, shape] in UTF-8, a line feed,
+    then its values in C order, little-endian. `num_batches_tracked` is left out: files differ in having it, outputs do
+    not.
     """
     digest = hashlib.sha256()
     for name in sorted(state):
@@ -23,5 +24,5 @@ def state_checksum(state: Mapping[str, Tensor]) -> str:
         tensor = state[name].detach().cpu().contiguous()
         head = [name, str(tensor.dtype).removeprefix("torch."), list(tensor.shape)]
         digest.update(json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

@@ -1,7 +1,7 @@
 """Features of a frozen backbone, computed once and kept on disk under a name made of all that they depend on.
 
-One entry is two files: `<digest>.npy`, the features, and `<digest>.json`, their sha256 and the key in plain text. The second is
-written last, so that an interrupted computation leaves nothing that looks finished.
+One entry is two files: `<digest>.npy`, the features, and `<digest>.json`, their sha256 and the key in plain text. The
+second is written last, so that an interrupted computation leaves nothing that looks finished.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class FeatureCache:
     """A folder of features.
 
     Args:
-        root: the folder; None: $HASHBENCH_CACHE, else hashbench in $XDG_CACHE_HOME or ~/.cache. It is made when first needed.
+        root: the folder, made when first needed; None: $HASHBENCH_CACHE, else hashbench in $XDG_CACHE_HOME or ~/.cache.
     """
 
     def __init__(self, root: Path | None = None) -> None:
@@ -46,12 +46,12 @@ class FeatureCache:
     ) -> np.ndarray:
         """The features of some rows: from disk if they are there and whole, else computed and kept.
 
-        Several processes that ask for the same features compute them once; the others wait. A folder that cannot be written
-        costs a warning and the cache, not the run.
+        Several processes that ask for the same features compute them once; the others wait. A folder that cannot be
+        written costs a warning and the cache, not the run.
 
         Args:
-            key: all that the features depend on besides `rows`, JSON values only: checksums of the data and of the weights,
-                backbone and its hyper-parameters, transform, precision.
+            key: all that the features depend on besides `rows`, JSON values only: checksums of the data and of the
+                weights, backbone and its hyper-parameters, transform, precision.
             rows: (n,) indices of the rows; their values and their order are part of the entry's name.
             compute: rows -> blocks of features (m, out_features), in order, n rows in all.
             out_features: width of the features.
@@ -97,7 +97,7 @@ class _Entry:
         content = {
             "format": _FORMAT,
             "key": key,
-            "rows": hashlib.sha256(rows.astype("<i8")).hexdigest(),
+            "rows": _sha256(rows.astype("<i8")),
             "shape": shape,
         }
         self.description = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -185,5 +185,5 @@ def _collect(blocks: Iterator[np.ndarray], shape: tuple[int, int]) -> np.ndarray
     return features
 
 
-def _sha256(features: np.ndarray) -> str:
-    return hashlib.sha256(np.ascontiguousarray(features, "<f4")).hexdigest()
+def _sha256(values: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()

@@ -32,7 +32,7 @@ class ResNet(torchvision.models.ResNet):
             raise UserError(f"ResNet: depth must be one of {', '.join(map(str, _BLOCKS))}, got {depth!r}")
         block, layers = _BLOCKS[depth]
         super().__init__(block, layers)
-        self.out_features = self.fc.in_features
+        self.out_features = 512 * block.expansion
         self.fc = nn.Identity()  # type: ignore[assignment]
         if elu:
             for module in list(self.modules()):

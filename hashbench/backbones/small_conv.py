@@ -1,8 +1,9 @@
-"""A small convolutional net for small images (8 x 8 to 64 x 64), quick enough to train from scratch on two CPU cores."""
+"""A small convolutional net for small images (8 x 8 to 64 x 64), quick enough to train from scratch on two cores."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -13,8 +14,8 @@ from hashbench.errors import UserError
 class SmallConv(nn.Module):
     """Conv 3x3 - batch norm - (max pool 2x2) - ELU blocks, then the mean over positions.
 
-    Every block but the last halves the image while it is at least 4 pixels on its shorter side. Pooling comes before ELU: ELU
-    is increasing, so the values are the same, and a quarter of the exponentials are computed.
+    Every block but the last halves the image while it is at least 4 pixels on its shorter side. Pooling comes before
+    ELU: ELU is increasing, so the values are the same, and a quarter of the exponentials are computed.
 
     Args:
         in_channels: channels of the images; 1 and 3 are usual.
@@ -30,7 +31,7 @@ class SmallConv(nn.Module):
         if any(not isinstance(size, int) or size < 1 for size in sizes):
             raise UserError(f"SmallConv: channels and widths must be whole numbers of at least 1, got {sizes}")
         self.out_features = out_features
-        self.blocks = nn.ModuleList(_block(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+        self.blocks = nn.ModuleList(_block(a, b) for a, b in pairwise(sizes))
 
     def forward(self, images: Tensor) -> Tensor:
         """(b, in_channels, H, W) -> (b, out_features)."""

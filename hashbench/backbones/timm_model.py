@@ -35,7 +35,7 @@ class TimmModel(nn.Module):
             if not pretrained:
                 raise
             raise cannot_download(f"timm's weights of {name!r}", error) from error
-        self.out_features = int(getattr(self.model, "head_hidden_size", None) or self.model.num_features)
+        self.out_features = _width(self.model)
 
     @property
     def weights_target(self) -> nn.Module:
@@ -45,6 +45,11 @@ class TimmModel(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(b, in_channels, H, W) -> (b, out_features)."""
         return self.model(images)
+
+
+def _width(model: nn.Module) -> int:
+    """Features a row: some models (MobileNetV3) widen them once more after pooling."""
+    return getattr(model, "head_hidden_size", None) or model.num_features  # type: ignore[return-value]
 
 
 def _nearest(name: str) -> str:

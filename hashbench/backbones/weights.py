@@ -1,9 +1,10 @@
-"""Weights into a backbone: what fits is loaded and reported, and weights of another architecture are refused as a whole."""
+"""Weights into a backbone: loaded and reported if they fit, refused as a whole if of another architecture."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import torch
@@ -16,7 +17,9 @@ from hashbench.errors import UserError
 # What data-parallel, compiled and composed models put before the names of the network within.
 _WRAPPERS = frozenset({"module", "backbone", "model", "_orig_mod", "encoder"})
 # Where networks keep what comes after the features.
-_HEADS = frozenset({"classifier", "fc", "head", "heads", "head_dist", "last_linear", "logits", "aux1", "aux2", "AuxLogits"})
+_HEADS = frozenset(
+    {"classifier", "fc", "head", "heads", "head_dist", "last_linear", "logits", "aux1", "aux2", "AuxLogits"}
+)
 _BOOKKEEPING = "num_batches_tracked"
 
 
@@ -27,8 +30,8 @@ class WeightsReport:
     Attributes:
         source: the file or the name of the published weights.
         loaded: names that were loaded.
-        missing: names the backbone has and the weights lack, harmless ones only (batch-norm counters, added batch norm).
-        unexpected: names in the weights that the backbone has no place for: classifiers, and parts outside the backbone.
+        missing: names the backbone has and the weights lack: batch-norm counters and added batch norm only.
+        unexpected: names in the weights that have no place here: classifiers, and parts outside the backbone.
         checksum: `state_checksum` of the backbone after loading, hex.
     """
 
@@ -56,9 +59,9 @@ def load_weights(module: nn.Module, path: Path) -> WeightsReport:
 def fit_state(module: nn.Module, state: Mapping[str, Tensor], source: str) -> WeightsReport:
     """Load a state dict into a backbone (its `weights_target`, where it has one).
 
-    Leading 'module.', 'backbone.' and the like are dropped from the names as far as that makes them fit. Every tensor of the
-    backbone must be there with its shape, except batch-norm counters and `optional_weights`, of which all or none must be
-    there. Tensors beyond the backbone's must belong to a classifier or stand outside the prefix dropped.
+    Leading 'module.', 'backbone.' and the like are dropped from the names as far as that makes them fit. Every tensor
+    of the backbone must be there with its shape, except batch-norm counters and `optional_weights`, of which all or
+    none must be there. Tensors beyond the backbone's must belong to a classifier or stand outside the prefix dropped.
 
     Raises `UserError` otherwise, and for values that are not finite; the backbone is then unchanged.
     """
@@ -80,7 +83,9 @@ def fit_state(module: nn.Module, state: Mapping[str, Tensor], source: str) -> We
         raise UserError(_misfit(module, source, len(loaded), len(own), needed, reshaped, foreign, given, own))
     broken = [name for name in loaded if not torch.isfinite(given[name]).all()]
     if broken:
-        raise UserError(f"weights {source}: {len(broken)} tensors hold NaN or infinity, first {broken[0]}; fetch them again")
+        raise UserError(
+            f"weights {source}: {len(broken)} tensors hold NaN or infinity, first {broken[0]}; fetch them again"
+        )
 
     target.load_state_dict({name: given[name] for name in loaded}, strict=False)
     outside = [name for name in state if not name.startswith(prefix)]
@@ -92,11 +97,10 @@ def _prefix(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> str:
     """The run of wrapper names which, dropped, makes most names fit."""
     candidates = {""}
     for name in state:
-        parts = name.split(".")
-        depth = 0
-        while parts[depth] in _WRAPPERS:
-            depth += 1
-            candidates.add(".".join(parts[:depth]) + ".")
+        prefix = ""
+        for wrapper in takewhile(_WRAPPERS.__contains__, name.split(".")[:-1]):
+            prefix += wrapper + "."
+            candidates.add(prefix)
     return max(sorted(candidates), key=lambda prefix: sum(prefix + name in state for name in own))
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
+import re
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from hashbench.errors import UserError
@@ -31,16 +30,23 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             content = safetensors.torch.load_file(path)
         else:
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, OSError, EOFError, ValueError, LookupError, pickle.UnpicklingError, SafetensorError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+    except Exception as error:  # parsers of damaged files raise nearly anything, AssertionError and struct.error too
         raise UserError(
-            f"weights {path} cannot be read ({reason}): truncated, or not a state dict of tensors only; fetch it again, "
-            f"or write it with torch.save(model.state_dict(), FILE)"
+            f"weights {path} cannot be read ({_reason(error)}): truncated, or not a state dict of tensors; "
+            f"fetch it again, or write it with torch.save(model.state_dict(), FILE)"
         ) from error
     state = _unwrap(content)
     if not state:
         raise UserError(f"weights {path}: no tensors in it; write it with torch.save(model.state_dict(), FILE)")
     return state
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with the file, without torch's advice to load it unsafely."""
+    refused = re.search(r"WeightsUnpickler error:\s*([^\n]*)", str(error))
+    text = refused[1] if refused else str(error)
+    first = text.strip().split("\n")[0].split(". ")[0]
+    return f"{type(error).__name__}: {first[:120] or 'ends too early'}"
 
 
 def _unwrap(content: Any) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from hashbench.cli.list_ import list_
+from hashbench.cli.run import run
 from hashbench.errors import RunFailedError, UserError
 
 # Typer brings its own copy of click in newer versions; the classes are reached through what it exports in all of them.
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("list")(list_)
+app.command("run")(run)
 
 
 def _version(value: bool) -> None:
@@ -56,7 +58,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except ClickException as error:
         return _fail_usage(error)
     except (KeyboardInterrupt, typer.Abort) as error:
-        return _fail(str(error) or "interrupted", 130)
+        return _fail(str(error.__cause__ or error) or "interrupted", 130)
     except BrokenPipeError:
         sys.stderr.close()
         return 0

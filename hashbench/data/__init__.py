@@ -1,4 +1,4 @@
-"""Data sets in memory, batches made on the device, and the seeds that order them. Names are imported when first used."""
+"""Data sets in memory, batches made on the device, the seeds that order them. Names are imported when first used."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hashbench.data.load import load_table
     from hashbench.data.loader import BatchLoader
     from hashbench.data.seeding import derive_seed, generator
     from hashbench.data.table import DataTable, DeviceStore
     from hashbench.data.transform import DeviceTransform
 
-__all__ = ["BatchLoader", "DataTable", "DeviceStore", "DeviceTransform", "derive_seed", "generator"]
+__all__ = ["BatchLoader", "DataTable", "DeviceStore", "DeviceTransform", "derive_seed", "generator", "load_table"]
 
 _HOME = {
     "BatchLoader": "loader",
@@ -20,6 +21,7 @@ _HOME = {
     "DeviceTransform": "transform",
     "derive_seed": "seeding",
     "generator": "seeding",
+    "load_table": "load",
 }
 
 

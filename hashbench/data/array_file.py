@@ -15,7 +15,17 @@ import scipy.sparse
 from hashbench.errors import UserError
 
 _HDF5 = b"\x89HDF"
-_UNREADABLE = (OSError, EOFError, ValueError, TypeError, KeyError, IndexError, NotImplementedError, zlib.error, zipfile.BadZipFile)
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    NotImplementedError,
+    zlib.error,
+    zipfile.BadZipFile,
+)
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -35,7 +45,9 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         raise
     except _UNREADABLE as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"features: {path} cannot be read ({reason}); the file may be damaged, save it again") from error
+        raise UserError(
+            f"features: {path} cannot be read ({reason}); the file may be damaged, save it again"
+        ) from error
 
 
 def describe(arrays: Mapping[str, np.ndarray]) -> str:
@@ -57,7 +69,7 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
                 if "pickle" not in str(error):
                     raise
                 raise UserError(
-                    f"features: {path} holds Python objects in {name}, which are not loaded; save it as numbers or strings"
+                    f"features: {path} holds Python objects in {name}, which are not read; save numbers or strings"
                 ) from error
     return arrays
 
@@ -67,7 +79,7 @@ def _read_mat(path: Path) -> dict[str, np.ndarray]:
         head = file.read(516)
     if head.startswith(b"MATLAB 7.3") or _HDF5 in (head[:4], head[512:516]):
         raise UserError(
-            f"features: {path} is a MATLAB v7.3 (HDF5) file, which is not read; re-save it with save(..., '-v7') or as .npz"
+            f"features: {path} is a MATLAB v7.3 (HDF5) file, not read here; re-save it with save(..., '-v7') or as .npz"
         )
     content = scipy.io.loadmat(path)
     return dict(item for name, value in content.items() if not name.startswith("__") for item in _flat(name, value))

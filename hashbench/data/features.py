@@ -1,4 +1,4 @@
-"""Features and targets of one's own: any .npz or .mat file, with arrays found by their usual names or named by options."""
+"""Features and targets of one's own: any .npz or .mat file, arrays found by their usual names or named by options."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from hashbench.data.array_file import describe, read_arrays
-from hashbench.data.targets import encode, is_vector
 from hashbench.data.table import DataTable
+from hashbench.data.targets import encode, is_vector
 from hashbench.errors import UserError
 
 FEATURE_NAMES = ("features", "feature", "feats", "feat", "fea", "x", "data", "inputs", "input", "embeddings")
@@ -29,16 +29,18 @@ ROLE_NAMES = {
     "te": "test",
     "query": "test",
 }
-_INDEX_WORDS = ("", "ind", "idx", "index", "indices", "rows", "split")
+_ROLE_ORDER = tuple(dict.fromkeys(ROLE_NAMES.values()))
+_INDEX_WORDS = ("", "ind", "inds", "idx", "index", "indices", "rows", "mask")
 
 
 class Features:
     """A feature data set in a file.
 
-    Looked for, without regard to case: one matrix of features and labels for all rows (`X` and `Y`, `data` and `target`,
-    ...), else a pair a part (`traindata`, `traingnd`, `testdata`, `testgnd`), which becomes one table with a split.
-    Matrices may lie on their side, with a column a sample. Arrays of row numbers or masks named after a role (`train`,
-    `val_idx`, `ind_test`) become the split of the table; in .mat files row numbers count from 1.
+    Looked for, without regard to case: one matrix of features and labels for all rows (`X` and `Y`, `data` and
+    `target`, ...), else a pair a part (`traindata`, `traingnd`, `testdata`, `testgnd`), which becomes one table with a
+    split. Matrices may lie on their side, with a column a sample. Arrays of row numbers or masks named after a role
+    (`train`, `val_idx`, `ind_test`) become the split of the table; row numbers count from 0, in .mat files from 1
+    unless a 0 occurs.
 
     Args:
         root: the file, .npz or .mat (not v7.3).
@@ -98,10 +100,12 @@ class Features:
             what = "features" if rest in FEATURE_NAMES else "labels" if rest in LABEL_NAMES else None
             if role and what:
                 if what in pairs.setdefault(role, {}):
-                    raise self._error(f"{pairs[role][what]} and {name} may both be the {what} of {role}; remove one", arrays)
+                    raise self._error(
+                        f"{pairs[role][what]} and {name} may both be the {what} of {role}; remove one", arrays
+                    )
                 pairs[role][what] = name
         complete = {"train", "test"} <= pairs.keys() and all(len(pair) == 2 for pair in pairs.values())
-        return pairs if complete else {}
+        return {role: pairs[role] for role in _ROLE_ORDER if role in pairs} if complete else {}
 
     def _joined(self, arrays: Mapping[str, np.ndarray], pairs: Mapping[str, Mapping[str, str]]) -> DataTable:
         parts = [self._upright(arrays, pair["features"], pair["labels"]) for pair in pairs.values()]
@@ -138,20 +142,24 @@ class Features:
         return next(iter(sides.values()))
 
     def _find_split(self, arrays: Mapping[str, np.ndarray], count: int) -> dict[str, np.ndarray] | None:
-        split = {}
+        split: dict[str, np.ndarray] = {}
         for name, array in arrays.items():
             role, rest = _role_and_rest(name)
             if role is None or rest not in _INDEX_WORDS or not is_vector(array) or array.dtype.kind not in "biuf":
                 continue
             if role in split:
                 raise self._error(f"several arrays may be the rows of {role}; remove one", arrays)
-            rows = array.reshape(-1)
-            if rows.dtype.kind != "b" and (rows != np.rint(rows)).any():
+            split[role] = array.reshape(-1)
+            if split[role].dtype.kind == "b" and array.size != count:
+                raise self._error(f"the mask {name} has {array.size} entries for {count} rows", arrays)
+            if not np.array_equal(array, np.rint(array)):
                 raise self._error(f"{name} is no list of row numbers", arrays)
-            split[role] = np.flatnonzero(rows) if rows.dtype.kind == "b" and rows.size == count else rows.astype(np.int64)
-            is_mask = rows.dtype.kind == "b"
-            split[role] = np.flatnonzero(rows) if is_mask else rows.astype(np.int64)
-        return split or None
+        lists = [rows for rows in split.values() if rows.dtype.kind != "b"]
+        base = int(self.path.suffix.lower() == ".mat" and not any((rows == 0).any() for rows in lists))
+        return {
+            role: np.flatnonzero(rows) if rows.dtype.kind == "b" else rows.astype(np.int64) - base
+            for role, rows in split.items()
+        } or None
 
     def _table(
         self, matrix: np.ndarray, targets: np.ndarray, labels: str, split: Mapping[str, np.ndarray] | None

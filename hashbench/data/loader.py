@@ -1,7 +1,7 @@
 """Batches out of memory: rows are picked on the device by one index_select, then transformed there together.
 
-The order of an epoch and its augmentation are pure functions of (seed, purpose, epoch, batch number): a resumed run, and a
-run on several processes, sees the batches that an uninterrupted run on one process sees.
+The order of an epoch and its augmentation are pure functions of (seed, purpose, epoch, batch number): a resumed run
+sees the batches of an uninterrupted one, and several processes divide the batches of a single one among them.
 """
 
 from __future__ import annotations
@@ -104,11 +104,14 @@ class BatchLoader:
 
     def fetch(self, positions: ArrayLike | Tensor) -> dict[str, Tensor]:
         """One batch of arbitrary positions in `indices`, never augmented."""
-        return self._batch(torch.as_tensor(positions, dtype=torch.int64, device=self.device), None)
+        if not isinstance(positions, Tensor):
+            positions = torch.from_numpy(np.array(positions, dtype=np.int64))
+        return self._batch(positions.to(self.device), None)
 
     def _order(self, epoch: int) -> Tensor:
-        count = len(self._rows)
-        return torch.randperm(count, generator=generator(self.seed, self.purpose, epoch)) if self.shuffle else torch.arange(count)
+        if not self.shuffle:
+            return torch.arange(len(self._rows))
+        return torch.randperm(len(self._rows), generator=generator(self.seed, self.purpose, epoch))
 
     def _batch(self, positions: Tensor, draw: Draw | None) -> dict[str, Tensor]:
         rows = self._rows.index_select(0, positions)
@@ -128,11 +131,13 @@ def _check(table: DataTable, rows: np.ndarray, batch_size: int, world_size: int,
     if rows.ndim != 1 or not len(rows):
         raise UserError(f"{table.name}: a loader needs a list of at least one row number, got shape {rows.shape}")
     if rows.min() < 0 or rows.max() >= len(table):
-        raise UserError(f"{table.name}: rows {rows.min()}..{rows.max()} are asked for, the table has 0..{len(table) - 1}")
+        raise UserError(
+            f"{table.name}: rows {rows.min()}..{rows.max()} are asked for, the table has 0..{len(table) - 1}"
+        )
     least = 2 * world_size if shuffle else world_size
     what = "two samples a process, for batch norm" if shuffle else "one sample a process"
     if min(batch_size, len(rows)) < least:
         raise UserError(
-            f"{table.name}: a batch of {batch_size} from {len(rows)} rows over {world_size} process(es): at least {least} "
-            f"needed ({what}); use a larger batch, more rows or fewer processes"
+            f"{table.name}: a batch of {batch_size} from {len(rows)} rows over {world_size} process(es): at least "
+            f"{least} needed ({what}); use a larger batch, more rows or fewer processes"
         )

@@ -50,7 +50,9 @@ class DataTable:
         self._check_inputs()
         self._check_labels()
         if self.class_names and len(self.class_names) != self.num_classes:
-            raise UserError(f"{self.name}: {len(self.class_names)} class names for {self.num_classes} classes; name every class")
+            raise UserError(
+                f"{self.name}: {len(self.class_names)} class names for {self.num_classes} classes; name every class"
+            )
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -105,13 +107,15 @@ class DataTable:
     def _check_labels(self) -> None:
         labels, where = self.labels, f"{self.name}: labels {tuple(self.labels.shape)} {_dtype(self.labels)}"
         if len(labels) != len(self.inputs):
-            raise UserError(f"{where}: {len(labels)} rows of labels for {len(self.inputs)} rows of inputs; they must match")
+            raise UserError(
+                f"{where}: {len(labels)} rows of labels for {len(self.inputs)} rows of inputs; they must match"
+            )
         if labels.ndim == 1 and labels.dtype == torch.int64:
             bad = ((labels < 0) | (labels >= self.num_classes)).nonzero().flatten()
             if len(bad):
                 first = int(labels[bad[0]])
                 raise UserError(
-                    f"{where}: class ids must lie in 0..{self.num_classes - 1}, found {first} in {_rows(bad)}; renumber them"
+                    f"{where}: class ids lie in 0..{self.num_classes - 1}, found {first} in {_rows(bad)}; renumber"
                 )
         elif labels.ndim == 2 and labels.dtype == torch.uint8:
             if labels.shape[1] != self.num_classes:

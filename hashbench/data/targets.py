@@ -40,7 +40,9 @@ def encode(array: np.ndarray, where: str) -> Targets:
     if is_vector(array):
         return _encode_ids(array.reshape(-1), where)
     if array.ndim != 2:
-        raise UserError(f"{where}: labels of shape {array.shape}; give one id a row or a 0/1 matrix with a row a sample")
+        raise UserError(
+            f"{where}: labels of shape {array.shape}; give one id a row or a 0/1 matrix with a row a sample"
+        )
     return _encode_matrix(array, where)
 
 
@@ -66,7 +68,9 @@ def _encode_ids(values: np.ndarray, where: str) -> Targets:
 def _encode_matrix(matrix: np.ndarray, where: str) -> Targets:
     values = np.unique(matrix) if matrix.dtype.kind in "biuf" else np.array([np.nan])
     if not set(values.tolist()) <= {0, 1} and not set(values.tolist()) <= {-1, 1}:
-        raise UserError(f"{where}: a label matrix {matrix.shape} is multi-hot, 0 and 1 (or -1 and 1), found {values[:6].tolist()}")
+        raise UserError(
+            f"{where}: a label matrix {matrix.shape} is multi-hot, 0 and 1 (or -1 and 1), found {values[:6].tolist()}"
+        )
     hot = (matrix > 0).astype(np.uint8)
     if (hot.sum(axis=1) == 1).all():
         return Targets(hot.argmax(axis=1).astype(np.int64), hot.shape[1], tuple(str(c) for c in range(hot.shape[1])))

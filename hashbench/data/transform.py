@@ -1,4 +1,4 @@
-"""From stored rows to what a network takes: uint8 images are resized, augmented and normalised on the device, a batch at once.
+"""From stored rows to what a network takes: uint8 images resized, augmented and normalised on the device, in batches.
 
 Random numbers are drawn on the CPU and then moved, so CPU and GPU see the same augmentation, and drawn for the whole
 batch before it is divided, so several processes see what one would.
@@ -33,7 +33,7 @@ class Draw(NamedTuple):
 
 
 class DeviceTransform:
-    """A batch of uint8 images -> a batch of float32 network inputs, on whatever device the batch is. Features pass unchanged.
+    """A batch of uint8 images -> a batch of float32 network inputs, wherever the batch is. Features pass unchanged.
 
     Args:
         kind: 'image' or 'feature', as `DataTable.kind`.
@@ -100,7 +100,9 @@ class DeviceTransform:
         if self.kind == "feature":
             return batch
         if len(self.mean) != batch.shape[1] and 1 not in (len(self.mean), batch.shape[1]):
-            raise UserError(f"transform: images of {batch.shape[1]} channels, mean and std of {len(self.mean)}; make them match")
+            raise UserError(
+                f"transform: images of {batch.shape[1]} channels, mean and std of {len(self.mean)}; make them match"
+            )
         images = self._resize(batch)
         if self.augment != "none" and draw is not None:
             if isinstance(draw, torch.Generator):
@@ -125,7 +127,9 @@ class DeviceTransform:
         """(x / 255 - mean) / std as one multiplication and one addition; a single channel spreads over the mean's."""
         if images.device not in self._scale_shift:
             mean, std = torch.tensor(self.mean, dtype=torch.float64), torch.tensor(self.std, dtype=torch.float64)
-            scale, shift = ((value.float()[None, :, None, None]).to(images.device) for value in (1 / (255 * std), -mean / std))
+            scale, shift = (
+                (value.float()[None, :, None, None]).to(images.device) for value in (1 / (255 * std), -mean / std)
+            )
             self._scale_shift[images.device] = scale, shift
         scale, shift = self._scale_shift[images.device]
         return torch.addcmul(shift, images.float(), scale)
@@ -136,7 +140,7 @@ def random_crop(images: Tensor, offset: Tensor) -> Tensor:
 
     Args:
         images: (b, C, H, W).
-        offset: (b, 2) in [0, 1): vertical and horizontal place among the 2 * (H // 8) + 1 and 2 * (W // 8) + 1 possible.
+        offset: (b, 2) in [0, 1): vertical and horizontal place among the 2 * (H // 8) + 1 and 2 * (W // 8) + 1.
     """
     height, width = images.shape[2:]
     pad_y, pad_x = height // 8, width // 8

@@ -139,11 +139,13 @@ class _RetrievalLoop(BaseLoop):
         self.database_dataloader = database_dataloader
         self.query: EncodedSet | None = None
         self.database: EncodedSet | None = None
+        self.metrics: dict[str, float] = {}
 
     def _measure(self) -> dict[str, float]:
         self.query = encode(self.runner.model, self.dataloader)
         self.database = encode(self.runner.model, self.database_dataloader)
-        return self.evaluator(self.query, self.database)
+        self.metrics = self.evaluator(self.query, self.database)
+        return self.metrics
 
 
 @LOOPS.register_module()

@@ -11,9 +11,9 @@ such triples and one single bit, a query then picks eleven vectors instead of ad
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
-from hashbench.evaluation.simd import LANES, WORDS, load, store, zeros
+from hashbench.evaluation.simd import WORDS, load, store, zeros
 
 SLICE = 16
 """Bits that are added together before they join the running sum: five triples and one."""
@@ -56,54 +56,6 @@ def query_offsets(packed: np.ndarray) -> np.ndarray:
     return offsets
 
 
-@njit(cache=True, parallel=True)
-def bit_planes(packed, order, depth):
-    """Transpose rows of bits into planes.
-
-    Args:
-        packed: `(N, W)` uint8 rows.
-        order: `(N,)` int64, which row becomes item i.
-        depth: planes to make, at least the number of bits.
-
-    Returns:
-        `(blocks, depth * WORDS)` uint64; bit i of the words of plane k is bit k of item i; missing items are zero.
-    """
-    items, width = packed.shape
-    blocks = (items + LANES - 1) // LANES
-    planes = np.zeros((blocks, depth * WORDS), dtype=np.uint64)
-    for block in prange(blocks):
-        square = np.empty(64, dtype=np.uint64)
-        for word in range(WORDS):
-            first = block * LANES + word * 64
-            for start in range(0, width, 8):
-                for i in range(64):
-                    square[i] = 0
-                    if first + i < items:
-                        row = packed[order[first + i]]
-                        for byte in range(start, min(start + 8, width)):
-                            square[i] |= np.uint64(row[byte]) << np.uint64(8 * (byte - start))
-                _transpose(square)
-                for k in range(min(64, depth - 8 * start)):
-                    planes[block, (8 * start + k) * WORDS + word] = square[k]
-    return planes
-
-
-@njit(cache=True)
-def _transpose(square):
-    """Transpose 64 x 64 bits in place (Warren, Hacker's Delight, 7-3)."""
-    width = 32
-    mask = np.uint64(0x00000000FFFFFFFF)
-    while width:
-        shift = np.uint64(width)
-        for k in range(64):
-            if k & width == 0:
-                swap = ((square[k] >> shift) ^ square[k + width]) & mask
-                square[k] ^= swap << shift
-                square[k + width] ^= swap
-        width >>= 1
-        mask ^= mask << np.uint64(width)
-
-
 @njit(cache=True, inline="always")
 def full_add(a, b, c):
     """Sum and carry of three one-bit numbers."""
@@ -111,12 +63,18 @@ def full_add(a, b, c):
     return either ^ c, (a & b) | (either & c)
 
 
+@njit(cache=True, inline="always")
+def half_add(a, b):
+    """Sum and carry of two one-bit numbers."""
+    return a ^ b, a & b
+
+
 @njit(cache=True)
 def fill_table(planes, table):
     """Write the table of one block.
 
     Args:
-        planes: `(slices * SLICE * WORDS,)` uint64, the block.
+        planes: `(slices * SLICE * WORDS,)` uint64, the block's bits.
         table: `(slices * TABLE_WORDS,)` uint64, overwritten.
     """
     for piece in range(len(planes) // (SLICE * WORDS)):
@@ -136,53 +94,87 @@ def fill_table(planes, table):
 
 
 @njit(cache=True, inline="always")
-def _add_slice(table, offsets):
-    """Differing bits of one slice but its last: four digits; and the last bit."""
-    a, b, c = load(table, offsets[0]), load(table, offsets[1]), load(table, offsets[2])
-    d, e, last = load(table, offsets[3]), load(table, offsets[4]), load(table, offsets[5])
-    ones, twos_1 = full_add(a, b, c)
-    ones, twos_2 = full_add(ones, d, e)
-    a, b, c = load(table, offsets[0] + WORDS), load(table, offsets[1] + WORDS), load(table, offsets[2] + WORDS)
-    d, e = load(table, offsets[3] + WORDS), load(table, offsets[4] + WORDS)
+def _slice_distance(table, at):
+    """Differing bits of one slice: four digits over its triples, and its last bit on its own."""
+    a, b, c = load(table, at[0]), load(table, at[1]), load(table, at[2])
+    d, e, last = load(table, at[3]), load(table, at[4]), load(table, at[5])
+    ones, carry_1 = full_add(a, b, c)
+    ones, carry_2 = full_add(ones, d, e)
+    a, b, c = load(table, at[0] + WORDS), load(table, at[1] + WORDS), load(table, at[2] + WORDS)
+    d, e = load(table, at[3] + WORDS), load(table, at[4] + WORDS)
     left, fours_1 = full_add(a, b, c)
-    right, fours_2 = full_add(d, e, twos_1)
-    twos, fours_3 = full_add(left, right, twos_2)
+    right, fours_2 = full_add(d, e, carry_1)
+    twos, fours_3 = full_add(left, right, carry_2)
     fours, eights = full_add(fours_1, fours_2, fours_3)
     return ones, twos, fours, eights, last
 
 
 @njit(cache=True, inline="always")
-def add_distances(table, offsets, out, at, count):
+def add_distances(table, offsets, out, at, depth):
     """Distances from one query to the 256 items of a block, as binary digits.
 
+    Four slices, 64 bits, are added in registers; longer codes then add seven-digit sums in memory.
+
     Args:
-        table: the block's table.
-        offsets: `(slices, 6)` of the query.
-        out: uint64 words; digit j goes to `out[at + j * WORDS]` and the three words after it.
-        count: digits to write, `digits(K)`.
+        table: `(slices * TABLE_WORDS,)` uint64 of the block.
+        offsets: `(slices, 6)` int32 of the query.
+        out: uint64 words; digit j goes to the four from `out[at + j * WORDS]`.
+        depth: digits to write, `digits(K)`.
     """
-    ones, twos, fours, eights, carry = _add_slice(table, offsets[0])
-    store(out, at, ones ^ carry)
-    carry &= ones
-    store(out, at + WORDS, twos ^ carry)
-    carry &= twos
-    store(out, at + 2 * WORDS, fours ^ carry)
-    carry &= fours
-    store(out, at + 3 * WORDS, eights ^ carry)
-    store(out, at + 4 * WORDS, eights & carry)
-    for digit in range(5, count):
+    count = len(offsets)
+    for start in range(0, count, 4):
+        d0, d1, d2, d3, carry = _slice_distance(table, offsets[start])
+        d0, carry = half_add(d0, carry)
+        d1, carry = half_add(d1, carry)
+        d2, carry = half_add(d2, carry)
+        d3, d4 = half_add(d3, carry)
+        d5, d6 = zeros(), zeros()
+        for piece in range(start + 1, min(start + 4, count)):
+            a0, a1, a2, a3, carry = _slice_distance(table, offsets[piece])
+            d0, carry = full_add(d0, a0, carry)
+            d1, carry = full_add(d1, a1, carry)
+            d2, carry = full_add(d2, a2, carry)
+            d3, carry = full_add(d3, a3, carry)
+            d4, carry = half_add(d4, carry)
+            d5, carry = half_add(d5, carry)
+            d6 ^= carry
+        if start == 0:
+            _write_digits(out, at, depth, d0, d1, d2, d3, d4, d5, d6)
+        else:
+            _accumulate_digits(out, at, depth, d0, d1, d2, d3, d4, d5, d6)
+
+
+@njit(cache=True, inline="always")
+def _write_digits(out, at, depth, d0, d1, d2, d3, d4, d5, d6):
+    store(out, at, d0)
+    store(out, at + WORDS, d1)
+    store(out, at + 2 * WORDS, d2)
+    store(out, at + 3 * WORDS, d3)
+    store(out, at + 4 * WORDS, d4)
+    if depth > 5:
+        store(out, at + 5 * WORDS, d5)
+    if depth > 6:
+        store(out, at + 6 * WORDS, d6)
+    for digit in range(7, depth):
         store(out, at + digit * WORDS, zeros())
-    for piece in range(1, len(offsets)):
-        ones, twos, fours, eights, carry = _add_slice(table, offsets[piece])
-        total, carry = full_add(load(out, at), ones, carry)
-        store(out, at, total)
-        total, carry = full_add(load(out, at + WORDS), twos, carry)
-        store(out, at + WORDS, total)
-        total, carry = full_add(load(out, at + 2 * WORDS), fours, carry)
-        store(out, at + 2 * WORDS, total)
-        total, carry = full_add(load(out, at + 3 * WORDS), eights, carry)
-        store(out, at + 3 * WORDS, total)
-        for digit in range(4, count):
-            held = load(out, at + digit * WORDS)
-            store(out, at + digit * WORDS, held ^ carry)
-            carry &= held
+
+
+@njit(cache=True)
+def _accumulate_digits(out, at, depth, d0, d1, d2, d3, d4, d5, d6):
+    total, carry = half_add(load(out, at), d0)
+    store(out, at, total)
+    total, carry = full_add(load(out, at + WORDS), d1, carry)
+    store(out, at + WORDS, total)
+    total, carry = full_add(load(out, at + 2 * WORDS), d2, carry)
+    store(out, at + 2 * WORDS, total)
+    total, carry = full_add(load(out, at + 3 * WORDS), d3, carry)
+    store(out, at + 3 * WORDS, total)
+    total, carry = full_add(load(out, at + 4 * WORDS), d4, carry)
+    store(out, at + 4 * WORDS, total)
+    total, carry = full_add(load(out, at + 5 * WORDS), d5, carry)
+    store(out, at + 5 * WORDS, total)
+    total, carry = full_add(load(out, at + 6 * WORDS), d6, carry)
+    store(out, at + 6 * WORDS, total)
+    for digit in range(7, depth):
+        total, carry = half_add(load(out, at + digit * WORDS), carry)
+        store(out, at + digit * WORDS, total)

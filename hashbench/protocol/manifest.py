@@ -50,7 +50,11 @@ def load_split(entry: SplitEntry, table: DataTable) -> Split:
 def shipped_manifests() -> dict[str, Traversable]:
     """Name -> file of the manifests in the package."""
     files = resources.files("hashbench.protocol").joinpath("manifests").iterdir()
-    return {file.name.removesuffix(".npz"): file for file in sorted(files, key=lambda f: f.name) if file.name.endswith(".npz")}
+    return {
+        file.name.removesuffix(".npz"): file
+        for file in sorted(files, key=lambda f: f.name)
+        if file.name.endswith(".npz")
+    }
 
 
 def read_manifest(manifest: str) -> Split:
@@ -66,7 +70,9 @@ def read_manifest(manifest: str) -> Split:
         shipped = shipped_manifests()
         if manifest not in shipped:
             hint = did_you_mean(manifest, shipped)
-            raise UserError(f"split manifest {manifest!r} is not in the package; {hint} A file's name ends in .npz or .json.")
+            raise UserError(
+                f"split manifest {manifest!r} is not in the package; {hint} A file's name ends in .npz or .json."
+            )
         with resources.as_file(shipped[manifest]) as file:
             return _split_from(_read(file), manifest)
     path = Path(manifest).expanduser()
@@ -86,7 +92,9 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             return {role: archive[role] for role in archive.files}
     except (OSError, EOFError, ValueError, AttributeError, zipfile.BadZipFile) as error:
         reason = " ".join(str(error).split())
-        raise UserError(f"split manifest {path}: cannot be read ({reason}); give arrays of row numbers by role") from error
+        raise UserError(
+            f"split manifest {path}: cannot be read ({reason}); give arrays of row numbers by role"
+        ) from error
 
 
 def _split_from(arrays: Mapping[str, np.ndarray], name: str) -> Split:
@@ -95,14 +103,18 @@ def _split_from(arrays: Mapping[str, np.ndarray], name: str) -> Split:
         raise UserError(f"split manifest {name}: unknown role {unknown[0]!r}. {did_you_mean(unknown[0], ROLES)}")
     for role, rows in arrays.items():
         if rows.ndim != 1 or (rows.dtype.kind not in "iu" and len(rows)):
-            raise UserError(f"split manifest {name}: {role} is {rows.dtype} {rows.shape}; give a list of whole row numbers")
+            raise UserError(
+                f"split manifest {name}: {role} is {rows.dtype} {rows.shape}; give a list of whole row numbers"
+            )
     roles = dict(arrays)
     for role, other in OPTIONAL.items():
         if other in roles:
             roles.setdefault(role, roles[other])
     missing = [role for role in ROLES if role not in roles]
     if missing:
-        raise UserError(f"split manifest {name}: {', '.join(missing)} missing; give at least train, validation and test")
+        raise UserError(
+            f"split manifest {name}: {', '.join(missing)} missing; give at least train, validation and test"
+        )
     return Split(**roles, name=name)
 
 
@@ -135,13 +147,16 @@ def _checked_fractions(entry: SplitEntry) -> dict[str, float]:
     fractions = entry.fractions or {}
     if set(fractions) != {"test", "validation"} or min(fractions.values()) <= 0 or sum(fractions.values()) >= 1:
         raise UserError(
-            f"split: fractions {fractions} need both test and validation, above 0, with less than 1 in sum; the rest is training"
+            f"split: fractions {fractions} need both test and validation, above 0, less than 1 in sum; "
+            "the rest is training"
         )
     return fractions
 
 
 def _checksum_problems(split: Split, sha256: str | None) -> list[str]:
-    return [] if sha256 == split.checksum else [f"sha256 of the rows is {split.checksum}, the protocol declares {sha256}"]
+    return (
+        [] if sha256 == split.checksum else [f"sha256 of the rows is {split.checksum}, the protocol declares {sha256}"]
+    )
 
 
 def _count_problems(split: Split, declared: Mapping[str, int]) -> list[str]:

@@ -4,16 +4,18 @@ Columns of the table and of the CSV, in this order:
 
 - `protocol`, `fingerprint`, `backbone`, `method`, `preset`, `bits`, `seeds` (how many);
 - `<metric>_mean`, `<metric>_std` (ddof = 1) of every metric that any run has: `map`, `map_worst`, `map_best` first (the
-  expected mAP over the order inside ties, and its bounds), the others sorted. Empty: not defined, not measured for all
-  seeds, or the spread of one seed;
-- `rank` among the rows of equal fingerprint and bits (`hashbench.results.statistics`; empty: no order claimed),
-  `tuning` (`defaults` or `tuned(N)`), `hparams` (JSON);
+  expected mAP over the order inside ties, and its bounds), then the others sorted, numbers by size. Empty:
+  not defined, not measured for all seeds, or the spread of one seed;
+- `rank`, `rank_last`: interval of ranks among the rows of equal fingerprint and bits, by the metric that the table is
+  sorted by (`hashbench.results.statistics`); empty: no order claimed;
+- `tuning` (`defaults` or `tuned(N)`), `hparams` (JSON);
 - `seconds_per_epoch`, `total_seconds`, `peak_memory_mb`: means over the seeds.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +34,8 @@ __all__ = ["Collected", "collect", "headings", "higher_is_better", "sections", "
 
 IDENTITY = ("protocol", "fingerprint", "backbone", "method", "preset", "bits", "seeds")
 FIRST_METRICS = ("map", "map_worst", "map_best")
-SETTING = ("rank", "tuning", "hparams")
+RANK = ("rank", "rank_last")
+SETTING = ("tuning", "hparams")
 COST = ("seconds_per_epoch", "total_seconds", "peak_memory_mb")
 
 _LOWER_IS_BETTER = ("quantization_error", "empty@")
@@ -67,8 +70,8 @@ def table(records: Sequence[ResultRecord], *, metric: str = "map") -> pd.DataFra
     _add_ranks(rows, samples, better)
 
     of_metrics = [f"{name}_{statistic}" for name in metrics for statistic in ("mean", "std")]
-    frame = pd.DataFrame(rows, columns=[*IDENTITY, *of_metrics, *SETTING, *COST])
-    frame["rank"] = frame["rank"].astype("Int64")
+    frame = pd.DataFrame(rows, columns=[*IDENTITY, *of_metrics, *RANK, *SETTING, *COST])
+    frame = frame.astype(dict.fromkeys(RANK, "Int64"))
     if records:
         worth = frame[f"{metric}_mean"] * (-1 if better else 1)
         by = ["protocol", "fingerprint", "bits", "_worth", "method", "preset", "hparams"]
@@ -84,12 +87,17 @@ def to_csv(frame: pd.DataFrame) -> str:
 def metric_names(records: Iterable[ResultRecord]) -> list[str]:
     """Every metric of any record, in the order of the columns."""
     found = {name for record in records for name in record.metrics}
-    return [name for name in FIRST_METRICS if name in found] + sorted(found - set(FIRST_METRICS))
+    return [name for name in FIRST_METRICS if name in found] + sorted(found - set(FIRST_METRICS), key=_natural)
 
 
 def higher_is_better(metric: str) -> bool:
     """Whether a larger value is the better one: all metrics but errors and the share of empty Hamming balls."""
     return not metric.startswith(_LOWER_IS_BETTER)
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Key that puts `precision@500` before `precision@1000`."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def _row(runs: Sequence[ResultRecord], metrics: Sequence[str]) -> dict[str, Any]:
@@ -118,4 +126,4 @@ def _add_ranks(rows: Sequence[dict[str, Any]], samples: Sequence[Sequence[float]
     for places in groups.values():
         ranks = rank_groups([samples[place] for place in places], higher_is_better=higher_is_better)
         for place, rank in zip(places, ranks, strict=True):
-            rows[place]["rank"] = rank
+            rows[place] |= zip(RANK, rank or (None, None), strict=True)

@@ -153,4 +153,6 @@ def _plain(value: Any) -> Any:
 
 
 def _without_none(values: dict[Any, Any]) -> dict[Any, Any]:
+    if None not in values.values():
+        return values
     return {key: math.nan if value is None else value for key, value in values.items()}

@@ -84,17 +84,17 @@ def to_markdown(frame: pd.DataFrame, *, metric: str = "map", differences: Mappin
 
 LEGEND = (
     "Mean ± standard deviation over seeds; in brackets the tie interval: the mean with ties in the worst and in the "
-    "best order. Rows that share a rank are not separable; no rank: no order is claimed."
+    "best order. Rank a–b, among rows of equal bits: significantly worse than a - 1, better than all but b; none: "
+    "no order is claimed."
 )
 
 
 def _cells(row: Mapping[Any, Any], metric: str, others: Sequence[str]) -> list[str]:
     preset = "" if row["preset"] == DEFAULT_PRESET else f"@{row['preset']}"
     tuning = "" if row["tuning"] == "defaults" else f" {row['tuning']}"
-    rank = row["rank"]
     return [
         str(row["bits"]),
-        str(rank) if isinstance(rank, int) else "",
+        _rank(row["rank"], row["rank_last"]),
         f"{row['method']}{preset}{tuning}",
         "1 seed" if row["seeds"] == 1 else f"{row['seeds']} seeds",
         _value(row, metric) + _tie_interval(row, metric),
@@ -102,6 +102,12 @@ def _cells(row: Mapping[Any, Any], metric: str, others: Sequence[str]) -> list[s
         *(_number(row[name], digits) for name, digits in (("seconds_per_epoch", 2), ("total_seconds", 1))),
         _number(row["peak_memory_mb"], 0),
     ]
+
+
+def _rank(first: object, last: object) -> str:
+    if not isinstance(first, int):
+        return ""
+    return str(first) if first == last else f"{first}–{last}"
 
 
 def _value(row: Mapping[Any, Any], metric: str) -> str:

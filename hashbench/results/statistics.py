@@ -1,11 +1,12 @@
 """Statistics over seeds: mean, standard deviation, and which methods may be put in an order.
 
-Two methods are *separable* when Welch's t-test on their seeds (unequal variances) rejects equal means at level 0.05
-after Holm's correction over all pairs of the group (one fingerprint, one number of bits). Methods are sorted by their
-mean; a line between two neighbours is drawn only where every method above it is separable from every method below it.
-What lies between two lines is a rank group: methods that are not separable never have different ranks. The rank is one
-more than the number of methods in better groups (1, 1, 3). Where a method of the group has fewer than three seeds, no
-order is claimed for any of it. A method without spread over seeds (closed-form methods) counts as known exactly.
+One method is *better* than another where its mean is the better one and Welch's t-test on their seeds (unequal
+variances) rejects equal means at level 0.05 after Holm's correction over all pairs of the group (one fingerprint, one
+number of bits), or where a chain of such pairs leads from one to the other. Methods that are not so ordered are not
+separable. The rank of a method is an interval: from one more than the number of methods better than it, to as many as
+are not worse than it. A better method's interval begins and ends before a worse one's; those of methods that are not
+separable overlap: 1-2, 1-2, 3. Where a method of the group has fewer than three seeds, no order is claimed for any of
+it. A method without spread over its seeds (closed-form methods) counts as known exactly.
 """
 
 from __future__ import annotations
@@ -68,7 +69,14 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     return adjusted
 
 
-def rank_groups(samples: Sequence[ArrayLike], *, higher_is_better: bool = True) -> list[int | None]:
+class Rank(NamedTuple):
+    """Interval of ranks, both ends included, 1 is the best."""
+
+    first: int
+    last: int
+
+
+def rank_groups(samples: Sequence[ArrayLike], *, higher_is_better: bool = True) -> list[Rank | None]:
     """Rank of each method of one group, as the module's head defines it.
 
     Args:
@@ -80,27 +88,26 @@ def rank_groups(samples: Sequence[ArrayLike], *, higher_is_better: bool = True) 
         has a NaN among its values (it takes no part).
     """
     arrays = [np.asarray(sample, dtype=np.float64) for sample in samples]
-    ranks: list[int | None] = [None] * len(arrays)
+    ranks: list[Rank | None] = [None] * len(arrays)
     if any(len(array) < MIN_SEEDS for array in arrays):
         return ranks
-    sign = -1.0 if higher_is_better else 1.0
-    measured = sorted((i for i, a in enumerate(arrays) if not np.isnan(a).any()), key=lambda i: sign * arrays[i].mean())
-    if not measured:
-        return ranks
-    separable = _separable([arrays[i] for i in measured])
-    rank = 1
-    for place, method in enumerate(measured):
-        if separable[:place, place:].all():
-            rank = place + 1
-        ranks[method] = rank
+    measured = [place for place, array in enumerate(arrays) if not np.isnan(array).any()]
+    if measured:
+        better = _better([arrays[place] for place in measured], 1.0 if higher_is_better else -1.0)
+        first, last = 1 + better.sum(axis=0), len(measured) - better.sum(axis=1)
+        for place, begin, end in zip(measured, first.tolist(), last.tolist(), strict=True):
+            ranks[place] = Rank(begin, end)
     return ranks
 
 
-def _separable(samples: Sequence[NDArray[np.float64]]) -> NDArray[np.bool_]:
-    """(M, M) bool, by Welch's test with Holm's correction over the pairs."""
+def _better(samples: Sequence[NDArray[np.float64]], sign: float) -> NDArray[np.bool_]:
+    """(M, M) bool: whether the method of the row is better than that of the column; a strict partial order."""
+    means = np.array([sample.mean() for sample in samples])
+    p = welch(means, [sample.var(ddof=1) for sample in samples], [len(sample) for sample in samples])
     pairs = np.triu_indices(len(samples), k=1)
-    means, variances = [a.mean() for a in samples], [a.var(ddof=1) for a in samples]
-    p = welch(means, variances, [len(a) for a in samples])
     separable = np.zeros(p.shape, dtype=bool)
     separable[pairs] = holm(p[pairs]) <= LEVEL
-    return separable | separable.T
+    better = (separable | separable.T) & (sign * means[:, None] > sign * means[None, :])
+    for between in range(len(samples)):
+        better |= better[:, between, None] & better[None, between, :]
+    return better

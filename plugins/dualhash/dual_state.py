@@ -13,11 +13,11 @@ from __future__ import annotations
 import warnings
 
 import torch
+from hashbench_dualhash.prox import prox_conjugate
+from hashbench_dualhash.split_state import SplitState
 from torch import Tensor
 
 from hashbench.models.deep import require
-from hashbench_dualhash.prox import prox_conjugate
-from hashbench_dualhash.split_state import SplitState
 
 
 class DualState(SplitState):
@@ -67,3 +67,23 @@ class DualState(SplitState):
         new = torch.sub(self.coupling_step(u, h), y, alpha=self.eta_u)
         ascent = torch.add(y, torch.lerp(u, new, 2.0), alpha=self.tau)
         return new, prox_conjugate(ascent, self.tau, self.lam)
+
+
+class RememberingDualState(DualState):
+    """A dual state that keeps u as it was before the last update: 12 bytes a sample and bit."""
+
+    u_previous: Tensor
+
+    def __init__(self, num_train: int, bits: int, **options: float) -> None:
+        super().__init__(num_train, bits, **options)  # type: ignore[arg-type]
+        self.register_buffer("u_previous", torch.zeros(num_train, bits))
+
+    def start(self, u: Tensor) -> None:
+        """u_0 = u_{-1}."""
+        super().start(u)
+        self.u_previous.copy_(u)
+
+    def update(self, index: Tensor | None, outputs: Tensor) -> None:
+        """As in `SplitState`, keeping the u that was."""
+        self.u_previous.copy_(self.u)
+        super().update(index, outputs)

@@ -59,7 +59,9 @@ def itq(components: Tensor, generator: torch.Generator, iterations: int = 50) ->
         B, (N, K) of +1 and -1.
     """
     bits = components.shape[1]
-    rotation = torch.linalg.qr(torch.randn(bits, bits, generator=generator, dtype=torch.float64))[0].to(components.dtype)
+    rotation = torch.linalg.qr(torch.randn(bits, bits, generator=generator, dtype=torch.float64))[0].to(
+        components.dtype
+    )
     for _ in range(iterations):
         left, _, right = torch.linalg.svd(components.T @ signs(components @ rotation))
         rotation = left @ right

@@ -8,10 +8,10 @@ subclass says how the rows advance.
 from __future__ import annotations
 
 import torch
+from hashbench_dualhash.prox import prox_w, prox_weakly_convex
 from torch import Tensor, nn
 
 from hashbench.models.deep import require
-from hashbench_dualhash.prox import prox_w, prox_weakly_convex
 
 CHUNK = 1 << 16
 """Rows advanced at a time in an update of all samples: what bounds its transient memory."""
@@ -72,23 +72,19 @@ class SplitState(nn.Module):
                 outputs.
             outputs: h, (m, K) or (N, K).
         """
-        if index is None:
-            moved = torch.zeros_like(self.moved)
-            for first in range(0, len(self.u), CHUNK):
-                rows = slice(first, first + CHUNK)
-                old = [getattr(self, name)[rows] for name in self.buffers_of_state]
-                new = self._sweep(outputs[rows], *old)
-                moved += (new[0] - old[0]).square().sum()
-                for held, value in zip(old, new, strict=True):
-                    held.copy_(value)
-            self.moved.copy_(moved / len(self.u))
-            return
-        outputs = outputs[last_occurrence(index)]
-        old = [getattr(self, name)[index] for name in self.buffers_of_state]
-        new = self._sweep(outputs, *old)
-        self.moved.copy_((new[0] - old[0]).square().sum() / len(index))
-        for name, value in zip(self.buffers_of_state, new, strict=True):
-            getattr(self, name).index_copy_(0, index, value)
+        if index is not None:
+            index, outputs = latest(index, outputs)
+        count = len(self.u) if index is None else len(index)
+        moved = torch.zeros_like(self.moved)
+        for first in range(0, count, CHUNK):
+            part = slice(first, first + CHUNK)
+            rows = part if index is None else index[part]
+            old = [getattr(self, name)[rows] for name in self.buffers_of_state]
+            new = self._sweep(outputs[part], *old)
+            moved += (new[0] - old[0]).square().sum()
+            for name, value in zip(self.buffers_of_state, new, strict=True):
+                getattr(self, name)[rows] = value
+        self.moved.copy_(moved / count)
 
     def _sweep(self, h: Tensor, *rows: Tensor) -> tuple[Tensor, ...]:
         h = h.to(self.u.dtype)
@@ -115,7 +111,15 @@ class WeaklyConvexState(SplitState):
     """
 
     def __init__(
-        self, num_train: int, bits: int, *, sigma: float, lam: float, eta_u: float, sweeps: int = 1, inertia: float = 0.5
+        self,
+        num_train: int,
+        bits: int,
+        *,
+        sigma: float,
+        lam: float,
+        eta_u: float,
+        sweeps: int = 1,
+        inertia: float = 0.5,
     ) -> None:
         require(0 <= inertia < 1, f"inertia = {inertia} must be in [0, 1)")
         require(
@@ -139,7 +143,11 @@ class WeaklyConvexState(SplitState):
         return (new, u) if others else (new,)
 
 
-def last_occurrence(index: Tensor) -> Tensor:
-    """(m,) int64: for each position, the last one that names the same sample. No synchronisation with the device."""
-    same = index[:, None] == index[None, :]
-    return (same * torch.arange(len(index), device=index.device)).amax(dim=1)
+def latest(index: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor]:
+    """Each sample once, with its last outputs: (m,) and (m, K) to (n,) ascending and (n, K), n <= m."""
+    order = index.argsort(stable=True)
+    ordered = index[order]
+    last = torch.ones_like(ordered, dtype=torch.bool)
+    last[:-1] = ordered[1:] != ordered[:-1]
+    chosen = order[last]
+    return index[chosen], outputs[chosen]

@@ -59,10 +59,10 @@ class StoM(torch.optim.Optimizer):
         for group in self.param_groups:
             if group["gamma"] is None:
                 group["gamma"] = group["beta"]
-            check_positive(self, group, "lr", "weight_decay")
+            check_not_negative(group, "lr", "weight_decay")
             for name in ("beta", "gamma"):
                 if not 0 <= group[name] < 1:
-                    raise UserError(f"StoM: {name} = {group[name]} must be in [0, 1)")
+                    raise UserError(f"{name} = {group[name]} must be in [0, 1)")
             group["extrapolated"] = group["gamma"]
 
     @torch.no_grad()
@@ -105,18 +105,18 @@ class StoM(torch.optim.Optimizer):
         """sum over groups of beta / (2 eta) * ||x_k - x_{k-1}||^2, the movement term of the Lyapunov value (V-A)."""
         total: Tensor | float = 0.0
         for group in self.param_groups:
-            moves = [self.state[p]["displacement"] for p in group["params"] if p in self.state and self.state[p]]
+            moves = [self.state[p]["displacement"] for p in group["params"] if self.state.get(p)]
             if moves and group["lr"] > 0:
                 square = torch.stack(torch._foreach_norm(moves)).square().sum()
                 total = total + group["beta"] / (2 * float(group["lr"])) * square
         return total
 
 
-def check_positive(optimizer: torch.optim.Optimizer, group: dict[str, Any], *names: str) -> None:
+def check_not_negative(group: dict[str, Any], *names: str) -> None:
     """Raise UserError where one of the named options of a group is negative or not a number."""
     for name in names:
         if not group[name] >= 0:
-            raise UserError(f"{type(optimizer).__name__}: {name} = {group[name]} must be >= 0")
+            raise UserError(f"{name} = {group[name]} must be >= 0")
 
 
 def decayed_gradients(params: list[Tensor], weight_decay: float) -> list[Tensor]:

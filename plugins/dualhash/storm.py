@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
+from hashbench_dualhash.stom import check_not_negative, decayed_gradients
 from mmengine.registry import OPTIMIZERS
 from torch import Tensor
 
 from hashbench.errors import UserError
-from hashbench_dualhash.stom import check_positive, decayed_gradients
 
 
 @OPTIMIZERS.register_module(force=True)
@@ -61,15 +61,15 @@ class StoRM(torch.optim.Optimizer):
         initial_batches: int = 1,
     ) -> None:
         if estimator not in ("storm", "release"):
-            raise UserError(f"StoRM: estimator = {estimator!r} must be 'storm' or 'release'")
+            raise UserError(f"estimator = {estimator!r} must be 'storm' or 'release'")
         if initial_batches != int(initial_batches) or initial_batches < 1:
-            raise UserError(f"StoRM: initial_batches = {initial_batches} must be a whole number >= 1")
+            raise UserError(f"initial_batches = {initial_batches} must be a whole number >= 1")
         if not 0 < a <= 1:
-            raise UserError(f"StoRM: a = {a} must be in (0, 1]")
+            raise UserError(f"a = {a} must be in (0, 1]")
         common = {"a": a, "estimator": estimator, "initial_batches": int(initial_batches), "initial_seen": 0}
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay, **common})
         for group in self.param_groups:
-            check_positive(self, group, "lr", "weight_decay")
+            check_not_negative(group, "lr", "weight_decay")
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]

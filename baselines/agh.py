@@ -1,0 +1,94 @@
+"""Anchor graph hashing: signs of smooth eigenvectors of a neighbourhood graph that is kept small by anchors.
+
+    Z_ij = exp(-||x_i - u_j||^2 / sigma^2) / sum over the s nearest anchors, 0 for the others         (the paper's Eq. (2))
+    A = Z Lambda^-1 Z^T,  Lambda = diag(Z^T 1)                                   (the N x N graph, never formed)
+    M = Lambda^-1/2 Z^T Z Lambda^-1/2 = V Sigma V^T                              (m x m, the eigenvalues of A)
+    Y = Z W,  W = sqrt(N) Lambda^-1/2 V Sigma^-1/2                               (its eigenvectors: Y^T Y = N I, 1^T Y = 0)
+
+One layer: bits are the signs of the r eigenvectors of largest eigenvalue below 1. Two layers: r/2 eigenvectors, and each gives
+a second bit, its positive and its negative side split again at the thresholds b+ and b- that cut the graph least (Eqs. (10)-(12)).
+W. Liu, J. Wang, S. Kumar and S.-F. Chang, "Hashing with graphs", ICML 2011.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+from sklearn.utils import check_random_state
+
+from hashbench.models import ShallowMethod
+from hashbench_baselines.anchors import mean_or_one, squared_distances
+from hashbench_baselines.linear import Matrix, orient
+
+TRIVIAL = 1e-3
+"""Eigenvalues above 1 - TRIVIAL belong to the constant vector (and to unconnected parts of the graph): no bits, as in the authors' code."""
+NEGLIGIBLE = 1e-9
+"""Eigenvalues below this are rounding errors of zero; the authors' code takes every positive one."""
+
+
+class AGH(ShallowMethod):
+    """Anchor graph hashing with one or two layers.
+
+    Args:
+        bits: r; even with two layers. The graph must have r (two layers: r / 2) useful eigenvectors, at most m - 1.
+        random_state: seed of k-means.
+        layers: 1 or 2.
+        anchors: m, centres of k-means; as many as samples where there are fewer. Centres that are no sample's neighbour are dropped.
+        nearest: s, anchors each sample is connected to (the paper tunes 2 .. m / 10).
+        clustering_iterations: of k-means.
+
+    Attributes:
+        anchors_: (m, d); sigma_: mean distance to the s-th nearest anchor.
+        projection_: (m, r) or (m, r / 2), W; eigenvalues_: those used, descending.
+        thresholds_: (2, r / 2), b+ and b-; two layers only.
+    """
+
+    supervised = False
+
+    def __init__(
+        self,
+        bits: int = 32,
+        random_state: int | None = None,
+        layers: int = 1,
+        anchors: int = 300,
+        nearest: int = 2,
+        clustering_iterations: int = 20,
+    ) -> None:
+        super().__init__(bits, random_state)
+        self.layers = layers
+        self.anchors = anchors
+        self.nearest = nearest
+        self.clustering_iterations = clustering_iterations
+
+    def _fit(self, X: Matrix, y: NDArray | None) -> None:
+        if self.layers not in (1, 2):
+            raise ValueError(f"AGH has 1 or 2 layers, got layers={self.layers!r}")
+        if self.bits % self.layers:
+            raise ValueError(f"AGH with two layers gives two bits an eigenvector: ask for an even number of bits, not {self.bits}")
+        clusters = KMeans(
+            min(self.anchors, len(np.unique(X, axis=0))),
+            n_init=1,
+            max_iter=self.clustering_iterations,
+            random_state=check_random_state(self.random_state),
+        )
+        self.anchors_ = clusters.fit(X).cluster_centers_
+        distances = squared_distances(X, self.anchors_)
+        s = min(self.nearest, len(self.anchors_))
+        self.sigma_ = float(np.sqrt(mean_or_one(np.partition(distances, s - 1, axis=1)[:, s - 1] ** 0.5) ** 2))
+        Z = anchor_weights(distances, s, self.sigma_)
+        used = np.asarray(Z.sum(axis=0)).ravel() > 0
+        self.anchors_, Z = self.anchors_[used], Z[:, used]
+        self.eigenvalues_, self.projection_ = graph_eigenvectors(Z, self.bits // self.layers)
+        if self.layers == 2:
+            self.thresholds_ = second_layer(Z, Z @ self.projection_)
+
+    def _project(self, X: Matrix) -> Matrix:
+        s = min(self.nearest, len(self.anchors_))
+        first = anchor_weights(squared_distances(X, self.anchors_), s, self.sigma_) @ self.projection_
+        if self.layers == 1:
+            return first
+        positive, negative = self.thresholds_
+        return np.concatenate([first, np.where(first >= 0, first - positive, negative - first)], axis=1)

@@ -1,0 +1,79 @@
+"""Progress of a run: a live bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from hashbench.engine.reporter import Reporter, epoch_line
+
+
+class PlainReporter(Reporter):
+    """A line an epoch on standard error; results go to standard output."""
+
+    def message(self, text: str) -> None:
+        """Print and log."""
+        super().message(text)
+        print(text, file=sys.stderr, flush=True)
+
+    def warning(self, text: str) -> None:
+        """Print and log."""
+        super().warning(text)
+        print(f"warning: {text}", file=sys.stderr, flush=True)
+
+    def epoch(self, record: dict[str, Any], epochs: int, primary: str) -> None:
+        """Print and log."""
+        super().epoch(record, epochs, primary)
+        print(epoch_line(record, epochs, primary), file=sys.stderr, flush=True)
+
+
+class LiveReporter(Reporter):
+    """A bar over all steps with the last epoch's numbers and the time left."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=self.console,
+        )
+
+    def message(self, text: str) -> None:
+        """Print above the bar and log."""
+        super().message(text)
+        self.console.print(text, highlight=False, markup=False)
+
+    def warning(self, text: str) -> None:
+        """Print above the bar and log."""
+        super().warning(text)
+        self.console.print(f"warning: {text}", style="yellow", highlight=False, markup=False)
+
+    def begin(self, epochs: int, steps_per_epoch: int, done: int) -> None:
+        """Show the bar."""
+        self._task = self._progress.add_task("training", total=epochs * steps_per_epoch, completed=done * steps_per_epoch)
+        self._progress.start()
+
+    def step(self) -> None:
+        """Move the bar; it is drawn at its own pace."""
+        self._progress.advance(self._task)
+
+    def epoch(self, record: dict[str, Any], epochs: int, primary: str) -> None:
+        """Show the epoch's numbers beside the bar."""
+        super().epoch(record, epochs, primary)
+        self._progress.update(self._task, description=epoch_line(record, epochs, primary))
+
+    def end(self) -> None:
+        """Take the bar away."""
+        self._progress.stop()
+
+
+def reporter() -> Reporter:
+    """The reporter that fits where standard error goes."""
+    return LiveReporter() if sys.stderr.isatty() else PlainReporter()

@@ -1,0 +1,35 @@
+"""The mmengine Config of a run, and config.py, which runs it again: `hashbench run --config config.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from hashbench.catalog import ProtocolEntry
+from hashbench.engine.spec import RunSpec
+from hashbench.errors import UserError
+
+
+def make_config(spec: RunSpec, kind: str) -> Config:
+    """Loops, optimizer, schedule and the request that they come from."""
+    train_cfg: dict[str, Any] = {"type": "ShallowFitLoop"}
+    if kind == "deep":
+        train_cfg = {"type": "DeepTrainLoop", "max_epochs": spec.settings.epochs, "val_interval": spec.settings.validate_every}
+    return Config({"run": spec.identity(), "train_cfg": train_cfg, "val_cfg": {"type": "RetrievalValLoop"}})
+
+
+def read_config(path: Path, **run_options: Any) -> RunSpec:
+    """The RunSpec of a config.py.
+
+    Raises:
+        UserError: no such file, or one that is not the config of a run.
+    """
+    try:
+        values = dict(Config.fromfile(str(path)).run.to_dict())
+    except (OSError, AttributeError, SyntaxError, ValueError) as error:
+        raise UserError(f"--config {path}: not the config.py of a run ({type(error).__name__})") from error
+    weights = values.pop("weights")
+    settings = ProtocolEntry.model_validate(values.pop("settings"))
+    return RunSpec(**values, settings=settings, weights=Path(weights) if weights else None, **run_options)

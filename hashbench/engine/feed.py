@@ -1,0 +1,87 @@
+"""Where batches come from: images through the transform, or features of a frozen backbone, computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from hashbench.backbones.feature_cache import FeatureCache, extract_features
+from hashbench.data import BatchLoader, DataTable, DeviceTransform
+
+
+@dataclass
+class Feed:
+    """Loaders over rows of a table.
+
+    Args:
+        table: the data.
+        transform: for training; `plain` without augmentation, for everything else.
+        batch_size: of the global batch in training; evaluation uses at least 256.
+    """
+
+    table: DataTable
+    transform: DeviceTransform
+    plain: DeviceTransform
+    batch_size: int
+    device: str
+    seed: int
+    rank: int = 0
+    world_size: int = 1
+
+    def training(self, rows: np.ndarray) -> BatchLoader:
+        """Shuffled, augmented batches of `rows`; this process's slice of each."""
+        return self._loader(rows, self.transform, self.batch_size, shuffle=True, rank=self.rank, world_size=self.world_size)
+
+    def ordered(self, rows: np.ndarray) -> BatchLoader:
+        """`rows` in order, not augmented, whole on every process."""
+        return self._loader(rows, self.plain, max(256, self.batch_size))
+
+    def _loader(self, rows: np.ndarray, transform: DeviceTransform, batch_size: int, **options: Any) -> BatchLoader:
+        return BatchLoader(
+            self.table, rows, batch_size=batch_size, transform=transform, device=self.device, seed=self.seed, **options
+        )
+
+
+@dataclass
+class FrozenFeed(Feed):
+    """Loaders over cached features. Rows are asked for by their number in the original table, as in `Feed`.
+
+    Features of the test queries are not computed before someone asks for them.
+
+    Args:
+        backbone: frozen, on `device`.
+        key: all that the features depend on beside the rows, for the cache.
+    """
+
+    backbone: nn.Module = field(kw_only=True)
+    key: dict[str, Any] = field(kw_only=True)
+    precision: str = field(kw_only=True)
+    cache: FeatureCache = field(default_factory=FeatureCache, kw_only=True)
+    _tables: list[tuple[np.ndarray, DataTable]] = field(default_factory=list, init=False)
+
+    def prepare(self, rows: np.ndarray) -> None:
+        """Make sure that the features of `rows` (sorted, unique) are there."""
+        features = self.cache.get_or_compute(self.key, rows, self._compute, int(self.backbone.out_features))  # type: ignore[arg-type]
+        labels = self.table.labels[torch.from_numpy(rows)]
+        table = DataTable(f"{self.table.name} features", torch.from_numpy(np.array(features)), labels, self.table.num_classes)
+        self._tables.append((rows, table))
+
+    def _compute(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        loader = Feed.ordered(Feed(self.table, self.plain, self.plain, self.batch_size, self.device, self.seed), rows)
+        return extract_features(self.backbone, (data["inputs"] for data in loader), self.device, self.precision)
+
+    def _loader(self, rows: np.ndarray, transform: DeviceTransform, batch_size: int, **options: Any) -> BatchLoader:
+        for known, table in self._tables:
+            places = np.searchsorted(known, rows)
+            if (places < len(known)).all() and np.array_equal(known[places], rows):
+                features = DeviceTransform("feature")
+                return BatchLoader(
+                    table, places, batch_size=batch_size, transform=features, device=self.device, seed=self.seed, **options
+                )
+        self.prepare(np.unique(rows))
+        return self._loader(rows, transform, batch_size, **options)

@@ -1,0 +1,61 @@
+"""mmengine hooks: selection of the best epoch on validation with patience, and reporting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+
+from hashbench.engine.reporter import Reporter
+from hashbench.errors import UserError, did_you_mean
+
+
+@HOOKS.register_module()
+class SelectionHook(Hook):
+    """Keeps the weights of the epoch with the best validation metric and stops when patience is spent.
+
+    Args:
+        primary: name of the metric; higher is better.
+        patience: validations without improvement after which training stops; None never.
+    """
+
+    def __init__(self, primary: str, patience: int | None = None) -> None:
+        self.primary = primary
+        self.patience = patience
+
+    def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+        """Note the metrics in the history; save the weights if they are the best so far."""
+        metrics = metrics or {}
+        if self.primary not in metrics:
+            raise UserError(f"protocol field primary: no metric {self.primary!r}. {did_you_mean(self.primary, metrics)}")
+        runner.state.history[-1].update({f"val_{name}": value for name, value in metrics.items()})
+        if runner.state.observe(runner.epoch_done, metrics[self.primary]):
+            runner.save_best()
+        if self.spent(runner.state.stale):
+            runner.train_loop.stop_training = True
+
+    def spent(self, stale: int) -> bool:
+        """Whether so many validations without improvement are enough."""
+        return self.patience is not None and stale >= self.patience
+
+
+@HOOKS.register_module()
+class ReportHook(Hook):
+    """Passes progress on to a `Reporter`."""
+
+    def __init__(self, reporter: Reporter, primary: str) -> None:
+        self.reporter = reporter
+        self.primary = primary
+
+    def before_train(self, runner: Any) -> None:
+        """Announce the work."""
+        self.reporter.begin(runner.train_loop.max_epochs, len(runner.train_loop.dataloader), runner.epoch_done)
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        """One step further."""
+        self.reporter.step()
+
+    def after_epoch_saved(self, runner: Any) -> None:
+        """Our own hook point: the epoch is trained, validated and saved."""
+        self.reporter.epoch(runner.state.history[-1], runner.train_loop.max_epochs, self.primary)

@@ -1,0 +1,227 @@
+"""One run from request to result.json: prepare, train or fit, select on validation, test once, write."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hashbench.catalog import Catalog
+from hashbench.engine.config import make_config
+from hashbench.engine.distributed import rank
+from hashbench.engine.experiment import Experiment, prepare
+from hashbench.engine.loops import RetrievalTestLoop
+from hashbench.engine.model import DeepModel
+from hashbench.engine.reporter import Reporter
+from hashbench.engine.runner import HashRunner
+from hashbench.engine.spec import RunSpec
+from hashbench.errors import UserError
+from hashbench.results.environment import environment
+from hashbench.results.folder import RunFolder, method_dir_name, protocol_dir_name
+from hashbench.results.record import SCHEMA, ResultRecord
+
+_RUNS = itertools.count()
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a run; the message says what is saved and how to go on."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished run.
+
+    Attributes:
+        fresh: False where the run had been finished before and was only read.
+    """
+
+    record: ResultRecord
+    folder: Path
+    fresh: bool
+
+
+def run(
+    spec: RunSpec, catalog: Catalog, reporter: Reporter | None = None, *, resume: bool = False, overwrite: bool = False
+) -> Outcome:
+    """Do one run.
+
+    Args:
+        resume: go on with an unfinished run, or read a finished one.
+        overwrite: throw away what is in the result folder of this very run.
+
+    Raises:
+        UserError: the request is wrong, or its folder holds another or an unfinished run.
+        RunFailedError: training diverged, or the disk is full.
+        Interrupted: Ctrl-C.
+    """
+    reporter = reporter or Reporter()
+    _determinism()
+    started = time.perf_counter()
+    experiment = prepare(spec, catalog, reporter)
+    folder = RunFolder(
+        spec.out,
+        protocol_dir_name(spec.protocol, experiment.fingerprint, overridden=spec.overridden),
+        method_dir_name(spec.method, spec.preset),
+        spec.bits,
+        spec.seed,
+    )
+    with folder.claim(), _log_file(folder.path / "log.txt"):
+        if overwrite:
+            _empty(folder.path)
+        identity = {**spec.identity(), "fingerprint": experiment.fingerprint}
+        if folder.state == "finished":
+            if not resume:
+                raise UserError(f"{folder.path} holds this run, finished: --resume shows it, --overwrite does it again")
+            folder.check_spec(identity)
+            return Outcome(folder.read_result(), folder.path, fresh=False)
+        if folder.state == "unfinished" and (folder.path / "spec.json").exists():
+            if not resume:
+                raise UserError(f"{folder.path} holds an unfinished run: --resume goes on with it, --overwrite starts anew")
+            folder.check_spec(identity)
+        else:
+            folder.write_spec(identity)
+        config = make_config(spec, "deep" if isinstance(experiment.model, DeepModel) else "shallow")
+        config.dump(str(folder.path / "config.py"))
+        runner = HashRunner(experiment, config, folder.path, reporter, resume, f"hashbench-{os.getpid()}-{next(_RUNS)}")
+        _train(runner, reporter, folder.path)
+        selection = runner.select()
+        reporter.message(f"selected {selection}; testing {len(experiment.roles.test)} queries")
+        test_started = time.perf_counter()
+        test = runner.final_test()
+        seconds = time.perf_counter() - test_started
+        record = _record(experiment, runner, test, test_seconds=seconds, total=time.perf_counter() - started)
+        if rank() == 0:
+            _write(folder, experiment, test, record)
+        reporter.message(f"result in {folder.path}")
+    return Outcome(record, folder.path, fresh=True)
+
+
+def _train(runner: HashRunner, reporter: Reporter, folder: Path) -> None:
+    try:
+        runner.train()
+    except KeyboardInterrupt:
+        done = runner.epoch_done if isinstance(runner.experiment.model, DeepModel) else 0
+        saved = f"state saved after epoch {done}" if done else "nothing was to be saved yet"
+        raise Interrupted(f"interrupted, {saved}; the same command with --resume goes on (in {folder})") from None
+    finally:
+        reporter.end()
+
+
+def _record(
+    experiment: Experiment, runner: HashRunner, test: RetrievalTestLoop, *, test_seconds: float, total: float
+) -> ResultRecord:
+    spec, state = experiment.spec, runner.state
+    evaluation = test.evaluator.last
+    timing = {
+        "seconds_per_epoch": state.train_seconds / max(1, len(state.history)),
+        "train_seconds": state.train_seconds,
+        "validation_seconds": state.val_seconds,
+        "test_seconds": test_seconds,
+        "total_seconds": total,
+    }
+    return ResultRecord.model_validate(
+        {
+            "schema": SCHEMA,
+            "fingerprint": experiment.fingerprint,
+            "protocol": spec.protocol,
+            "protocol_description": experiment.description,
+            "method": spec.method,
+            "preset": spec.preset,
+            "hparams": {**spec.hparams, "optimizer": spec.optimizer, "schedule": spec.schedule},
+            "bits": spec.bits,
+            "seed": spec.seed,
+            "metrics": test.metrics,
+            "history": state.history,
+            "timing": timing,
+            "environment": {**environment(), "device": experiment.device},
+            "peak_memory_mb": _peak_memory_mb(experiment.device),
+            "backbone": experiment.backbone_name,
+            "selection": {
+                "metric": spec.settings.primary,
+                "epoch": state.best_epoch,
+                "value": state.best_value,
+                "evaluation": evaluation.info,
+            },
+            "dataset": spec.settings.dataset,
+        }
+    )
+
+
+def _write(folder: RunFolder, experiment: Experiment, test: RetrievalTestLoop, record: ResultRecord) -> None:
+    assert test.query is not None and test.database is not None
+    folder.write_codes(
+        query_codes=test.query.codes,
+        database_codes=test.database.codes,
+        bits=experiment.spec.bits,
+        query_labels=test.query.labels,
+        database_labels=test.database.labels,
+        query_index=experiment.roles.test,
+        database_index=experiment.roles.database,
+    )
+    folder.write_per_query(test.evaluator.last.per_query)
+    folder.write_result(record)
+
+
+def _determinism() -> None:
+    """The same command gives the same codes: deterministic algorithms wherever torch has them."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
+
+
+def _peak_memory_mb(device: str) -> float:
+    """MiB at most held: on the GPU if there is one in use, else by this process."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def _empty(folder: Path) -> None:
+    """Everything in a claimed folder but the files of the claim and the log that is being written."""
+    for entry in folder.iterdir():
+        if entry.name.startswith(".") or entry.name == "log.txt":
+            continue
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+@contextmanager
+def _log_file(path: Path) -> Iterator[None]:
+    """Everything that hashbench logs goes to the run's log.txt while the run works."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    root = logging.getLogger("hashbench")
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+        handler.close()
+
+
+def describe(record: ResultRecord) -> dict[str, Any]:
+    """The numbers of a result that a person wants first: name -> value."""
+    metrics = record.metrics
+    return {
+        "mAP": metrics["map"],
+        "tie interval": (metrics["map_worst"], metrics["map_best"]),
+        **{name: metrics[name] for name in sorted(metrics) if name.startswith(("map@", "precision@")) and "_" not in name},
+        "quantisation error": metrics.get("quantization_error"),
+    }

@@ -1,0 +1,190 @@
+"""The mmengine Runner of hashbench: its loops and hooks, our checkpoints, no global noise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.hooks import ParamSchedulerHook
+from mmengine.logging import MMLogger
+from mmengine.optim import OptimWrapper
+from mmengine.runner import Runner
+from mmengine.visualization import Visualizer
+
+from hashbench.data.seeding import generator
+from hashbench.engine.checkpoint import CheckpointStore
+from hashbench.engine.context import TrainingView
+from hashbench.engine.distributed import rank
+from hashbench.engine.evaluator import RetrievalEvaluator
+from hashbench.engine.experiment import Experiment
+from hashbench.engine.hooks import ReportHook, SelectionHook
+from hashbench.engine.loops import RetrievalTestLoop
+from hashbench.engine.model import DeepModel
+from hashbench.engine.optim import build_optimizer, build_schedule
+from hashbench.engine.reporter import Reporter
+from hashbench.engine.state import TrainingState
+from hashbench.errors import RunFailedError, UserError
+
+
+class HashRunner(Runner):
+    """Trains (or fits), validates and tests one experiment.
+
+    Args:
+        experiment: the built parts.
+        config: the mmengine Config of the run (loops, optimizer, schedule); kept in the result folder.
+        folder: where checkpoints go.
+        reporter: who is told.
+        resume: go on from the newest readable checkpoint.
+        name: unique among the runs of this process.
+    """
+
+    def __init__(
+        self, experiment: Experiment, config: Config, folder: Path, reporter: Reporter, resume: bool, name: str
+    ) -> None:
+        self.experiment = experiment
+        self.reporter = reporter
+        self.state = TrainingState()
+        settings, roles, feed = experiment.spec.settings, experiment.roles, experiment.feed
+        self.store = CheckpointStore(folder / "checkpoints", reporter.warning)
+        self._selection = SelectionHook(settings.primary, settings.patience)
+        train_cfg = dict(config.train_cfg)
+        model = experiment.model
+        options: dict[str, Any] = {}
+        if isinstance(model, DeepModel):
+            loader = feed.training(roles.train)
+            plain = feed.ordered(roles.train)
+            optimizer = build_optimizer(experiment.spec.optimizer, model.network)
+            view = TrainingView(
+                model, optimizer, loader, plain, plain.labels, settings.epochs, generator(experiment.spec.seed, "method", "begin")
+            )
+            train_cfg |= {"view": view, "seed": experiment.spec.seed}
+            options = {
+                "optim_wrapper": OptimWrapper(optimizer),
+                "param_scheduler": build_schedule(experiment.spec.schedule, optimizer, settings.epochs, len(loader)) or None,
+            }
+        else:
+            loader = feed.ordered(roles.train)
+            options = {"optim_wrapper": _NothingToStep()}
+        super().__init__(
+            model=model,
+            work_dir=str(folder / "checkpoints"),
+            train_dataloader=loader,
+            train_cfg=train_cfg,
+            val_dataloader=feed.ordered(roles.validation),
+            val_cfg=dict(config.val_cfg, database_dataloader=feed.ordered(roles.validation_database)),
+            val_evaluator=self._evaluator(),
+            default_hooks={key: None for key in ("runtime_info", "timer", "sampler_seed", "logger", "checkpoint", "param_scheduler")},
+            custom_hooks=[ParamSchedulerHook(), self._selection, ReportHook(reporter, settings.primary)],
+            visualizer=Visualizer.get_instance(name),
+            randomness={"seed": experiment.spec.seed},
+            resume=resume,
+            experiment_name=name,
+            log_level="WARNING",
+            cfg=config,
+            **options,
+        )
+
+    def _evaluator(self) -> RetrievalEvaluator:
+        settings = self.experiment.spec.settings
+        return RetrievalEvaluator(
+            self.experiment.spec.bits, tuple(settings.topk), tuple(settings.radii), settings.denominator, self.experiment.device
+        )
+
+    @property
+    def epoch_done(self) -> int:
+        """Epochs finished."""
+        return self.train_loop.epoch
+
+    def patience_spent(self) -> bool:
+        """Whether training had stopped early before it was resumed."""
+        return self._selection.spent(self.state.stale)
+
+    def refusal(self, error: ValueError) -> UserError:
+        """A shallow method's ValueError, named."""
+        return UserError(f"method {self.experiment.spec.method}: {str(error).splitlines()[0]}")
+
+    def save_state(self) -> None:
+        """A checkpoint of everything after the epoch that has just ended."""
+        if rank() == 0:
+            schedulers = self.param_schedulers if isinstance(self.param_schedulers, list) else []
+            payload = {
+                "epoch": self.epoch_done,
+                "iter": self.train_loop.iter,
+                "state_dict": self.model.state_dict(),
+                "optimizer": self.optim_wrapper.optimizer.state_dict(),
+                "schedulers": [scheduler.state_dict() for scheduler in schedulers],
+                "training": self.state.to_plain(),
+            }
+            self._writing(lambda: self.store.save(self.epoch_done, payload))
+        self.call_hook("after_epoch_saved")
+
+    def save_best(self) -> None:
+        """The weights of the epoch that validation likes best so far."""
+        if rank() == 0 and isinstance(self.experiment.model, DeepModel):
+            state = {name: value.detach().cpu() for name, value in self.model.state_dict().items()}
+            self._writing(lambda: self.store.save_best(self.epoch_done, state))
+
+    def _writing(self, write: Any) -> None:
+        try:
+            write()
+        except OSError as error:
+            raise RunFailedError(
+                f"checkpoint cannot be written to {self.store.folder}: {error.strerror}; the one before is kept, "
+                "make room and go on with --resume"
+            ) from error
+
+    def load_or_resume(self) -> None:
+        """Restore the newest readable checkpoint if this run is to be resumed. Replaces mmengine's loading."""
+        if self._has_loaded or not self._resume or not isinstance(self.experiment.model, DeepModel):
+            return
+        self._has_loaded = True
+        saved = self.store.latest(self.experiment.device)
+        if saved is None:
+            self.reporter.message("no checkpoint to resume from: starting with epoch 1")
+            return
+        self.model.load_state_dict(saved["state_dict"])
+        self.optim_wrapper.optimizer.load_state_dict(saved["optimizer"])
+        for scheduler, state in zip(self.param_schedulers or [], saved["schedulers"], strict=True):
+            scheduler.load_state_dict(state)
+        self.train_loop._epoch, self.train_loop._iter = saved["epoch"], saved["iter"]
+        self.state = TrainingState.from_plain(saved["training"])
+        self.reporter.message(f"resumed after epoch {saved['epoch']}")
+
+    def select(self) -> str:
+        """Load the selected weights and unseal the test queries. Returns what was selected, in words."""
+        settings, state = self.experiment.spec.settings, self.state
+        if isinstance(self.experiment.model, DeepModel):
+            self.model.load_state_dict(self.store.load_best(state.best_epoch, self.experiment.device))
+        selection = f"epoch {state.best_epoch}, validation {settings.primary} {state.best_value:.6f}"
+        self.experiment.roles.unseal(selection)
+        return selection
+
+    def final_test(self) -> RetrievalTestLoop:
+        """Test queries against the database, with the selected weights. Call `select` first."""
+        roles, feed = self.experiment.roles, self.experiment.feed
+        loop = RetrievalTestLoop(self, feed.ordered(roles.test), self._evaluator(), feed.ordered(roles.database))
+        loop.run()
+        return loop
+
+    def build_logger(self, log_level: int | str = "WARNING", log_file: str | None = None, **kwargs: Any) -> MMLogger:
+        """mmengine's own notices only from warnings on; hashbench writes log.txt itself."""
+        return MMLogger.get_instance(self._experiment_name, logger_name="hashbench.mmengine", log_level=log_level)
+
+    def _log_env(self, env_cfg: dict) -> None:
+        """The environment is part of result.json; mmengine's survey starts compilers to print their versions."""
+
+    def dump_config(self) -> None:
+        """config.py is written by `hashbench.engine.config`, with what is needed to run it again."""
+
+
+class _NothingToStep(OptimWrapper):
+    """What a Runner is given where no optimizer is used: mmengine wants train data and an optimizer or neither."""
+
+    def __init__(self) -> None:
+        import torch
+
+        super().__init__(torch.optim.SGD([torch.nn.Parameter(torch.zeros(0))], lr=1.0))
+
+    def initialize_count_status(self, model: Any, init_counts: int, max_counts: int) -> None:
+        """Nothing is counted."""

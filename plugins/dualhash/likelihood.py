@@ -1,0 +1,136 @@
+"""A similarity loss on the paper's hash layer and nothing else: what every ablation shares, and the plainest of them."""
+
+from __future__ import annotations
+
+import torch
+from hashbench_dualhash.losses import pairwise, pointwise, triplet
+from hashbench_dualhash.stom import StoM
+from torch import Tensor, nn
+
+from hashbench.errors import UserError, did_you_mean
+from hashbench.models import CodeBatch, DeepMethod, FitContext
+from hashbench.models.deep import require
+
+__all__ = ["LikelihoodHash", "StoM"]
+
+SIMILARITY_LOSSES = ("pairwise", "pointwise", "triplet")
+OUTPUTS = {"tanh": torch.tanh, "softsign": nn.functional.softsign, "linear": lambda logits: logits}
+
+
+class LikelihoodHash(DeepMethod):
+    """Similarity loss alone, (III.1) without a regulariser.
+
+    The hash layer is Linear, BatchNorm, tanh with Kaiming-normal weights and a zero bias, as in the authors' code.
+
+    Args:
+        alpha: scale of T_ij = alpha <u_i, u_j> / 2 in the loss; None: 16 / bits, which keeps |T| <= 8 at every length for
+            codes in [-1, 1]. The text has 1, the authors' code 0.1.
+        similarity_loss: 'pairwise' (S1), 'pointwise' (cross entropy of a learned linear classifier of alpha * codes) or
+            'triplet' (DTSH's likelihood over all triplets of the batch).
+        margin: of the triplet loss, in units of T.
+        output: activation of the hash layer: 'tanh', 'softsign' or 'linear'.
+        output_scale: factor on the logits inside the activation.
+        batch_norm: whether the hash layer ends in batch normalisation.
+        bits, num_classes, num_train: K, C, N, from the harness.
+    """
+
+    oracle_calls: Tensor
+
+    def __init__(
+        self,
+        *,
+        bits: int,
+        num_classes: int,
+        num_train: int,
+        alpha: float | None = None,
+        similarity_loss: str = "pairwise",
+        margin: float = 2.0,
+        output: str = "tanh",
+        output_scale: float = 1.0,
+        batch_norm: bool = True,
+    ) -> None:
+        super().__init__(bits=bits, num_classes=num_classes, num_train=num_train)
+        choose("similarity_loss", similarity_loss, SIMILARITY_LOSSES)
+        choose("output", output, OUTPUTS)
+        require(alpha is None or alpha > 0, f"alpha = {alpha} must be > 0: it scales the inner products of the loss")
+        require(output_scale > 0, f"output_scale = {output_scale} must be > 0")
+        require(margin >= 0, f"margin = {margin} must be >= 0")
+        self.alpha = 16.0 / bits if alpha is None else float(alpha)
+        self.similarity_loss, self.margin = similarity_loss, float(margin)
+        self.output, self.output_scale, self.batch_norm = output, float(output_scale), batch_norm
+        self.classifier = nn.Linear(bits, num_classes) if similarity_loss == "pointwise" else None
+        self.register_buffer("oracle_calls", torch.zeros((), dtype=torch.int64))
+        self._losses: list[Tensor] = []
+        self._outputs: list[tuple[Tensor, Tensor]] = []
+        self._report: dict[str, float] = {}
+
+    def code_layer(self, in_features: int) -> nn.Module:
+        """Linear, then batch normalisation if asked for: (b, in_features) -> (b, K)."""
+        linear = nn.Linear(in_features, self.bits)
+        nn.init.kaiming_normal_(linear.weight)
+        nn.init.zeros_(linear.bias)
+        return nn.Sequential(linear, nn.BatchNorm1d(self.bits)) if self.batch_norm else linear
+
+    def activation(self, logits: Tensor) -> Tensor:
+        """(b, K) logits -> (b, K) codes h."""
+        return OUTPUTS[self.output](logits if self.output_scale == 1 else self.output_scale * logits)
+
+    def loss(self, batch: CodeBatch) -> dict[str, Tensor]:
+        """The similarity loss of the batch.
+
+        Raises:
+            UserError: the batch has a single sample, of which no pair can be made.
+        """
+        require(
+            len(batch.codes) > 1, "a batch with one sample has no pairs: set batch_size >= 2, or drop the last batch"
+        )
+        value = self.similarity_term(batch)
+        self.oracle_calls += len(batch.codes)
+        self._losses.append(value.detach())
+        return {"similarity": value}
+
+    def similarity_term(self, batch: CodeBatch) -> Tensor:
+        """The loss chosen by `similarity_loss`: a scalar."""
+        if self.classifier is not None:
+            return pointwise(self.classifier(self.alpha * batch.codes), batch.labels)
+        if self.similarity_loss == "triplet":
+            return triplet(batch.codes, batch.similarity, self.alpha, self.margin)
+        return pairwise(batch.codes, batch.similarity, self.alpha)
+
+    def begin_epoch(self, fit: FitContext) -> None:
+        """Forget what the last epoch recorded."""
+        self._losses, self._outputs = [], []
+
+    def after_step(self, fit: FitContext, batch: CodeBatch) -> None:
+        """Record the outputs of the step (4 bytes a sample and bit, until the end of the epoch)."""
+        self._outputs.append((batch.index, batch.codes.detach().to(torch.float32, copy=True)))
+
+    def recorded(self) -> tuple[Tensor, Tensor]:
+        """What the epoch recorded: (m,) indices and (m, K) outputs, in the order of the steps."""
+        index, outputs = zip(*self._outputs, strict=True)
+        return torch.cat(index), torch.cat(outputs)
+
+    def end_epoch(self, fit: FitContext) -> None:
+        """Summarise the epoch for `diagnostics`, and let go of the outputs."""
+        if self._outputs:
+            self._report = self.summary()
+            self._losses, self._outputs = [], []
+
+    def summary(self) -> dict[str, float]:
+        """Samples whose gradient was taken since the start, and the mean of ||h| - 1| over the epoch."""
+        _, outputs = self.recorded()
+        return {
+            "oracle_calls": float(self.oracle_calls),
+            "quantization_error": float((outputs.abs() - 1).abs().mean()),
+        }
+
+    def diagnostics(self) -> dict[str, float]:
+        """The summary of the last epoch."""
+        return self._report
+
+
+def choose(option: str, value: str, known: object) -> None:
+    """Raise UserError, with the nearest name, unless the value of an option is one of those known."""
+    names = list(known)  # type: ignore[call-overload]
+    if value not in names:
+        raise UserError(f"{option} = {value!r} is not known. {did_you_mean(str(value), names)}")

@@ -1,0 +1,134 @@
+"""DualHash: (theta, u, y) by stochastic gradient, gradient and proximal ascent, in this order (arXiv:2510.18218).
+
+Write h_i for the outputs of the network, per sample and with y_i = N times the paper's multiplier:
+
+    theta:  a step of StoM (IV.5), (IV.6) or StoRM (IV.7), (IV.8) on mean_i [ f_i + sigma/2 ||u_i - h_i||^2 ]
+    u:      u - eta_u [ sigma (u - h) + y ]                              (IV.3)
+    y:      prox_{tau R*}( y + tau (2 u+ - u) ),  R = lam ||u| - 1|      (IV.4)
+
+The dual term acts as the convex envelope of R, a box: it pulls |u| > 1 back to 1 and does nothing inside. With outputs in
+[-1, 1] (tanh) and 2 * eta_u * sigma <= 1 the duals stay at zero.
+"""
+
+from __future__ import annotations
+
+import torch
+from hashbench_dualhash.dual_state import DualState, RememberingDualState
+from hashbench_dualhash.split import SplitHash
+from hashbench_dualhash.stom import StoM
+from hashbench_dualhash.storm import StoRM
+from torch import Tensor
+
+from hashbench.models import CodeBatch, FitContext
+
+__all__ = ["DualHashStoM", "DualHashStoRM", "StoM", "StoRM"]
+
+
+class DualHashStoM(SplitHash):
+    """The primal-dual method, for an optimizer that takes one gradient a step: StoM, or any of torch's.
+
+    Two things in the authors' release differ, and `detach=True` gives the first: the penalty does not reach the network,
+    and hence sigma, lam, u and y influence nothing. Also, the release rewrites the rows of u's target from a second
+    forward pass in training mode after each step; that is not done here, since under `detach` those rows influence
+    nothing either (what is lost is that the second pass moves the running statistics of batch normalisation once more).
+
+    Args:
+        tau: step size of y.
+        others: as in `SplitHash`.
+    """
+
+    def __init__(
+        self,
+        *,
+        bits: int,
+        num_classes: int,
+        num_train: int,
+        sigma: float = 0.2,
+        lam: float = 0.05,
+        eta_u: float = 2.5,
+        tau: float = 0.04,
+        dual_update: str = "epoch",
+        inner_sweeps: int = 1,
+        init: str = "itq",
+        update_outputs: str = "auto",
+        reduction: str = "sum_over_bits",
+        detach: bool = False,
+        alpha: float | None = None,
+        similarity_loss: str = "pairwise",
+        margin: float = 2.0,
+        output: str = "tanh",
+        output_scale: float = 1.0,
+        batch_norm: bool = True,
+    ) -> None:
+        super().__init__(
+            bits=bits,
+            num_classes=num_classes,
+            num_train=num_train,
+            sigma=sigma,
+            lam=lam,
+            eta_u=eta_u,
+            dual_update=dual_update,
+            inner_sweeps=inner_sweeps,
+            init=init,
+            update_outputs=update_outputs,
+            reduction=reduction,
+            detach=detach,
+            alpha=alpha,
+            similarity_loss=similarity_loss,
+            margin=margin,
+            output=output,
+            output_scale=output_scale,
+            batch_norm=batch_norm,
+        )
+
+        self.tau = tau
+        self.state = self.new_state()
+
+    def new_state(self) -> DualState:
+        """u and y of all samples."""
+        return DualState(self.num_train, self.bits, tau=self.tau, **self.options)
+
+
+class DualHashStoRM(DualHashStoM):
+    """The primal-dual method for `StoRM`, whose second gradient is that of F(x_{k-1}, u_{k-1}), as in (IV.7).
+
+    u_{k-1} differs from u_k in the first step after an update of all samples, so modes 'epoch' and 'full' keep it: 4 bytes
+    a sample and bit more. In mode 'batch' a sample's row last changed a whole epoch ago, unless it is in two consecutive
+    batches, and u_k is used for both gradients.
+    """
+
+    optimizer: torch.optim.Optimizer | None = None
+
+    def new_state(self) -> DualState:
+        """u and y, and u before the last update."""
+        if self.dual_update == "batch":
+            return super().new_state()
+        return RememberingDualState(self.num_train, self.bits, tau=self.tau, **self.options)
+
+    def begin_epoch(self, fit: FitContext) -> None:
+        """Keep hold of the optimizer, which knows when its closure runs."""
+        super().begin_epoch(fit)
+        self.optimizer = fit.optimizer
+
+    def loss(self, batch: CodeBatch) -> dict[str, Tensor]:
+        """As in `SplitHash`, at u_{k-1} while the optimizer's closure runs; that call's loss is not in the summary."""
+        terms = super().loss(batch)
+        if self._at_previous:
+            self._losses.pop()
+        return terms
+
+    def coupled_codes(self, index: Tensor) -> Tensor:
+        """Rows of u_k, or of u_{k-1} at x_{k-1}."""
+        if self._at_previous and isinstance(self.state, RememberingDualState):
+            return self.state.u_previous[index]
+        return super().coupled_codes(index)
+
+    def after_step(self, fit: FitContext, batch: CodeBatch) -> None:
+        """As in `SplitHash`; after the first step of an epoch, u_{k-1} has become u_k."""
+        if not self._outputs and isinstance(self.state, RememberingDualState):
+            self.state.u_previous.copy_(self.state.u)
+        super().after_step(fit, batch)
+
+    @property
+    def _at_previous(self) -> bool:
+        return getattr(self.optimizer, "at_previous", False)

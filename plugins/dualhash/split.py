@@ -1,0 +1,173 @@
+"""What DualHash and its proximal ablations share: network outputs h coupled to the split variable u by a penalty.
+
+F(theta, u) = mean_i [ f_i(theta) + sigma/2 ||u_i - h_i(theta)||^2 ]          equation (P), scaled per sample
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from hashbench_dualhash.diagnostics import split_summary
+from hashbench_dualhash.initial_codes import INITS, initial_codes
+from hashbench_dualhash.likelihood import LikelihoodHash, choose
+from hashbench_dualhash.split_state import SplitState, latest
+from torch import Tensor, nn
+from torch.nn.functional import mse_loss
+
+from hashbench.errors import UserError
+from hashbench.models import CodeBatch, FitContext
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DUAL_UPDATES = ("epoch", "batch", "full")
+UPDATE_OUTPUTS = ("auto", "recorded", "fresh")
+REDUCTIONS = ("sum_over_bits", "mean_over_bits")
+
+
+class SplitHash(LikelihoodHash):
+    """A likelihood with the penalty sigma/2 ||u - h||^2, and a state that follows the outputs. A subclass sets `state`.
+
+    Args:
+        sigma: weight of the penalty (the authors' 2 * eta).
+        lam: weight lambda of the regulariser.
+        eta_u: step size of u.
+        dual_update: 'epoch': all samples seen, once at the end of each epoch (the authors' code); 'batch': the rows of the
+            batch after each step; 'full': all samples after each step (the theory; a pass over the training set a step).
+        inner_sweeps: updates in a row with the same outputs.
+        init: of u: 'itq', 'pca', 'random' or 'network'; see `initial_codes`.
+        update_outputs: which outputs h the update sees. 'recorded': those that the steps computed (free of cost, one step
+            or up to one epoch old); 'fresh': computed for the update at the parameters it follows, as (IV.3) has it, with
+            running statistics where all samples are updated, and with those of the batch in 'batch'. 'auto': recorded,
+            but fresh for 'full'.
+        reduction: of the penalty's squares over the bits in the theta-step. 'sum_over_bits' is the theory's and makes the
+            steps of theta, u and y those of one Lagrangian; 'mean_over_bits', the authors', is 1/K of that in the
+            theta-step only.
+        detach: cut the network out of the penalty, as the authors' released code does: the gradient with respect to theta
+            is then that of the similarity loss alone, whatever sigma, lam and u are.
+        others: as in `LikelihoodHash`.
+    """
+
+    state: SplitState
+
+    def __init__(
+        self,
+        *,
+        bits: int,
+        num_classes: int,
+        num_train: int,
+        sigma: float = 0.2,
+        lam: float = 0.05,
+        eta_u: float = 2.5,
+        dual_update: str = "epoch",
+        inner_sweeps: int = 1,
+        init: str = "itq",
+        update_outputs: str = "auto",
+        reduction: str = "sum_over_bits",
+        detach: bool = False,
+        alpha: float | None = None,
+        similarity_loss: str = "pairwise",
+        margin: float = 2.0,
+        output: str = "tanh",
+        output_scale: float = 1.0,
+        batch_norm: bool = True,
+    ) -> None:
+        super().__init__(
+            bits=bits,
+            num_classes=num_classes,
+            num_train=num_train,
+            alpha=alpha,
+            similarity_loss=similarity_loss,
+            margin=margin,
+            output=output,
+            output_scale=output_scale,
+            batch_norm=batch_norm,
+        )
+        choose("dual_update", dual_update, DUAL_UPDATES)
+        choose("init", init, INITS)
+        choose("update_outputs", update_outputs, UPDATE_OUTPUTS)
+        choose("reduction", reduction, REDUCTIONS)
+        if (dual_update, update_outputs) == ("full", "recorded"):
+            raise UserError(
+                "dual_update = 'full' updates samples that no step has seen: set update_outputs to fresh or auto"
+            )
+        self.dual_update, self.init, self.detach = dual_update, init, detach
+        self.fresh = update_outputs == "fresh" or dual_update == "full"
+        self.needs_inputs = self.fresh and dual_update == "batch"
+        self.penalty_weight = 0.5 * sigma / (bits if reduction == "mean_over_bits" else 1)
+        self.options: dict[str, Any] = {"sigma": sigma, "lam": lam, "eta_u": eta_u, "sweeps": inner_sweeps}
+
+    def coupled_codes(self, index: Tensor) -> Tensor:
+        """(b, K): the rows of u that the penalty of this batch sees."""
+        return self.state.u[index]
+
+    def loss(self, batch: CodeBatch) -> dict[str, Tensor]:
+        """The similarity loss, and the penalty: weight * mean_i ||u_i - h_i||^2."""
+        terms = super().loss(batch)
+        codes = batch.codes.detach() if self.detach else batch.codes
+        target = self.coupled_codes(batch.index).to(codes.dtype)
+        terms["coupling"] = (self.penalty_weight / len(codes)) * mse_loss(codes, target, reduction="sum")
+        return terms
+
+    def begin_fit(self, fit: FitContext) -> None:
+        """u_0 by `init`."""
+        self.state.start(initial_codes(self.init, fit, self.bits))
+
+    def begin_epoch(self, fit: FitContext) -> None:
+        """Ask the optimizer to measure its gradient where the epoch has one step."""
+        super().begin_epoch(fit)
+        self._measure(fit, steps_left=fit.steps_per_epoch)
+
+    def after_step(self, fit: FitContext, batch: CodeBatch) -> None:
+        """Record the outputs; update the rows of the batch, or all rows, in the modes that do so."""
+        super().after_step(fit, batch)
+        if self.dual_update == "batch":
+            self.state.update(batch.index, outputs_again(fit, batch) if self.fresh else batch.codes.detach())
+        elif self.dual_update == "full":
+            self.state.update(None, fit.codes())
+        self._measure(fit, steps_left=fit.steps_per_epoch - len(self._outputs))
+
+    def end_epoch(self, fit: FitContext) -> None:
+        """Update u (and y) of all samples of the epoch in mode 'epoch', then summarise."""
+        if not self._outputs:
+            return
+        index, outputs = (None, fit.codes()) if self.fresh else latest(*self.recorded())
+        if self.dual_update == "epoch":
+            self.state.update(index, outputs)
+        self._report = self.summary() | split_summary(self.state, index, outputs, self._losses, fit.optimizer)
+        self._losses, self._outputs = [], []
+
+    def _measure(self, fit: FitContext, steps_left: int) -> None:
+        if steps_left == 1 and hasattr(fit.optimizer, "measure_gradient"):
+            fit.optimizer.measure_gradient = True
+
+
+@torch.no_grad()
+def outputs_again(fit: FitContext, batch: CodeBatch) -> Tensor:
+    """(b, K): the codes of the batch's inputs at the present parameters, batch statistics, running ones left alone.
+
+    Raises:
+        UserError: the harness kept no inputs.
+    """
+    if batch.inputs is None:
+        raise UserError(
+            "update_outputs = 'fresh' with dual_update = 'batch' needs the inputs of the batch, which this harness does "
+            "not keep: set update_outputs=recorded"
+        )
+    with running_statistics_kept(fit.network):
+        return fit.network(batch.inputs).codes
+
+
+@contextmanager
+def running_statistics_kept(network: nn.Module) -> Iterator[None]:
+    """Batch normalisation in training mode uses the batch and leaves its running statistics alone inside."""
+    layers = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
+    for layer in layers:
+        layer.track_running_stats = False
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.track_running_stats = True

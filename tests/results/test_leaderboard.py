@@ -1,0 +1,246 @@
+"""The table, the CSV and the Markdown: what is in them, in which order, and what is never mixed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hashbench.errors import UserError
+from hashbench.results.leaderboard import (
+    collect,
+    headings,
+    higher_is_better,
+    sections,
+    table,
+    to_csv,
+    to_markdown,
+)
+
+HEADER = (
+    "protocol,fingerprint,backbone,method,preset,bits,seeds,"
+    "map_mean,map_std,map_worst_mean,map_worst_std,map_best_mean,map_best_std,"
+    "precision@500_mean,precision@500_std,precision@1000_mean,precision@1000_std,precision@r2_mean,precision@r2_std,"
+    "rank,rank_last,tuning,hparams,seconds_per_epoch,total_seconds,peak_memory_mb"
+)
+
+
+def seeds(make_record, method: str, values: list[float], **changes) -> list:
+    return [make_record(method=method, seed=seed, value=value, **changes) for seed, value in enumerate(values)]
+
+
+# --- the table
+
+
+def test_one_row_a_setting_with_mean_spread_and_number_of_seeds(make_record) -> None:
+    values = [0.70, 0.74, 0.72]
+    records = [
+        r.model_copy(update={"timing": {"seconds_per_epoch": float(r.seed), "total_seconds": 9.0}})
+        for r in seeds(make_record, "dsh", values)
+    ]
+    frame = table(records)
+    assert len(frame) == 1
+    row = frame.iloc[0]
+    assert (row["method"], row["bits"], row["seeds"], row["preset"]) == ("dsh", 16, 3, "default")
+    assert row["map_mean"] == pytest.approx(np.mean(values))
+    assert row["map_std"] == pytest.approx(np.std(values, ddof=1))
+    assert row["map_worst_mean"] == pytest.approx(np.mean(values) - 0.03)
+    assert (row["seconds_per_epoch"], row["total_seconds"], row["peak_memory_mb"]) == (1.0, 9.0, 300.0)
+
+
+def test_anything_but_the_seed_makes_another_row(make_record) -> None:
+    changes = [{}, {"bits": 32}, {"preset": "release"}, {"hparams": {"alpha": 1}}, {"fingerprint": "f"}, {"trials": 5}]
+    frame = table([make_record(seed=seed, **change) for change in changes for seed in (0, 1)])
+    assert list(frame["seeds"]) == [2] * len(changes)
+    assert sorted(frame["tuning"]) == ["defaults"] * 5 + ["tuned(5)"]
+
+
+def test_one_seed_has_no_standard_deviation(make_record) -> None:
+    row = table([make_record()]).iloc[0]
+    assert math.isnan(row["map_std"])
+    assert row["map_mean"] == 0.5
+
+
+def test_metrics_that_some_runs_lack_are_empty_there(make_record) -> None:
+    frame = table([make_record("a", value=0.9), make_record("b", metrics={"map": 0.1, "map@5000": 0.2})])
+    assert list(frame["map@5000_mean"].isna()) == [True, False]
+    assert list(frame["map_worst_mean"].isna()) == [False, True]
+
+
+def test_rows_are_sorted_and_never_ranked_across_fingerprints_or_bits(make_record) -> None:
+    records = []
+    for fingerprint, bits, method, base in [
+        ("f2", 16, "low", 0.3),
+        ("f1", 32, "high", 0.9),
+        ("f1", 16, "low", 0.2),
+        ("f1", 16, "high", 0.4),
+    ]:
+        values = [base, base + 0.01, base + 0.02]
+        records += seeds(make_record, method, values, fingerprint=fingerprint, bits=bits)
+    frame = table(records)
+    found = list(zip(frame["fingerprint"], frame["bits"], frame["method"], frame["rank"], strict=True))
+    assert found == [("f1", 16, "high", 1), ("f1", 16, "low", 2), ("f1", 32, "high", 1), ("f2", 16, "low", 1)]
+
+
+def test_no_rank_with_fewer_than_three_seeds(make_record) -> None:
+    frame = table(seeds(make_record, "a", [0.8, 0.81]) + seeds(make_record, "b", [0.2, 0.21, 0.22]))
+    assert frame["rank"].isna().all()
+    assert frame["rank_last"].isna().all()
+
+
+def test_metric_chooses_order_and_rank(make_record) -> None:
+    def run(method: str, value: float, error: float) -> list:
+        return [
+            make_record(method, seed=s, metrics={"map": value + s / 1000, "quantization_error": error + s / 1000})
+            for s in range(3)
+        ]
+
+    records = run("a", 0.8, 0.3) + run("b", 0.5, 0.1)
+    assert list(table(records)["method"]) == ["a", "b"]
+    by_error = table(records, metric="quantization_error")
+    assert list(by_error["method"]) == ["b", "a"]
+    assert list(by_error["rank"]) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("metric", "higher"), [("map", True), ("precision@r2", True), ("quantization_error", False), ("empty@r2", False)]
+)
+def test_direction_of_metrics(metric: str, higher: bool) -> None:
+    assert higher_is_better(metric) is higher
+
+
+def test_unknown_metric_names_the_nearest(make_record) -> None:
+    with pytest.raises(UserError, match=r"'mapp'.*Did you mean map"):
+        table([make_record()], metric="mapp")
+
+
+def test_the_same_run_twice_is_not_averaged(make_record) -> None:
+    with pytest.raises(ValueError, match="same run twice"):
+        table([make_record(), make_record()])
+
+
+# --- CSV
+
+
+def metrics() -> dict[str, float]:
+    names = ["precision@1000", "precision@r2", "map_best", "precision@500", "map", "map_worst"]
+    return {name: 1 / (3 + place) for place, name in enumerate(names)}
+
+
+def test_header_of_the_csv_is_stable(make_record) -> None:
+    assert to_csv(table([make_record(metrics=metrics())])).splitlines()[0] == HEADER
+
+
+def test_csv_of_nothing_is_a_header(make_record) -> None:
+    lines = to_csv(table([])).splitlines()
+    assert lines == [",".join(c for c in HEADER.split(",") if not c.endswith(("_mean", "_std")))]
+
+
+def test_csv_has_six_digits_and_empty_cells_and_reads_back(make_record) -> None:
+    text = to_csv(table([make_record(metrics=metrics(), method="mé,thod", hparams={"a": 'x"y', "b": [1]})]))
+    row = next(csv.DictReader(io.StringIO(text)))
+    assert row["map_mean"] == f"{1 / 7:.6g}"
+    assert row["map_std"] == ""
+    assert row["rank"] == ""
+    assert row["seeds"] == "1"
+    assert row["method"] == "mé,thod"
+    assert row["hparams"] == '{"a": "x\\"y", "b": [1]}'
+    assert pd.read_csv(io.StringIO(text))["bits"][0] == 16
+
+
+def test_ranks_in_the_csv_are_whole_numbers(make_record) -> None:
+    text = to_csv(table(seeds(make_record, "a", [0.80, 0.81, 0.82]) + seeds(make_record, "b", [0.20, 0.21, 0.22])))
+    assert [(row["rank"], row["rank_last"]) for row in csv.DictReader(io.StringIO(text))] == [("1", "1"), ("2", "2")]
+
+
+# --- for people
+
+
+def test_cells_show_spread_tie_interval_and_one_seed(make_record) -> None:
+    several = seeds(make_record, "a", [0.731, 0.733, 0.735], preset="release", trials=20)
+    (section,) = sections(table([*several, make_record("b", value=0.2)]))
+    a, b = (dict(zip(section.columns, row, strict=True)) for row in section.rows)
+    assert a["map"] == "0.733 ± 0.002 [0.70, 0.75]"
+    assert (a["method"], a["seeds"], a["rank"]) == ("a@release tuned(20)", "3 seeds", "")
+    assert b["map"] == "0.200 [0.17, 0.22]"
+    assert b["seeds"] == "1 seed"
+    assert "b (16 bits)" in section.note
+    assert "a (16 bits)" not in section.note
+
+
+def test_rank_intervals_are_shown(make_record) -> None:
+    frame = table(
+        seeds(make_record, "a", [0.80, 0.81, 0.82])
+        + seeds(make_record, "b", [0.79, 0.80, 0.815])
+        + seeds(make_record, "c", [0.50, 0.51, 0.52])
+    )
+    (section,) = sections(frame)
+    assert [row[section.columns.index("rank")] for row in section.rows] == ["1–2", "1–2", "3"]
+    assert section.note == ""
+
+
+def test_undefined_values_are_a_dash(make_record) -> None:
+    (section,) = sections(table([make_record(metrics={"map": math.nan}, timing={}, peak_memory_mb=math.nan)]))
+    cells = dict(zip(section.columns, section.rows[0], strict=True))
+    assert (cells["map"], cells["s/epoch"], cells["total s"], cells["peak MiB"]) == ("–", "–", "–", "–")
+
+
+def test_fingerprints_are_separate_tables_that_say_how_they_differ(make_record) -> None:
+    records = [
+        make_record("a", fingerprint="f1" * 8),
+        make_record("a", fingerprint="f2" * 8, protocol_description={"epochs": 9, "split": {"seed": 0}}),
+        make_record("a", fingerprint="f3" * 8, protocol="cifar10", protocol_description={"epochs": 1}),
+    ]
+    differences = headings(records)
+    assert differences == {"f1" * 8: "epochs = 5", "f2" * 8: "epochs = 9", "f3" * 8: ""}
+    parts = sections(table(records), differences=differences)
+    assert [part.heading for part in parts] == [
+        "cifar10 · fingerprint f3f3f3f3 · small_conv",
+        "digits · fingerprint f1f1f1f1 · small_conv",
+        "digits · fingerprint f2f2f2f2 · small_conv",
+    ]
+    assert parts[2].note.startswith("Differs in: epochs = 9.")
+    assert [len(part.rows) for part in parts] == [1, 1, 1]
+
+
+def test_markdown_is_one_table_a_fingerprint(make_record) -> None:
+    records = seeds(make_record, "a|b", [0.731, 0.733, 0.735]) + [make_record("a", fingerprint="ff")]
+    blocks = to_markdown(table(records)).split("\n\n")
+    assert blocks[0] == "## digits · fingerprint a1b2c3d4 · small_conv"
+    assert blocks[1].splitlines() == [
+        "| bits | rank | method | seeds | map | precision@r2 | s/epoch | total s | peak MiB |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| 16 | 1 | a\\|b | 3 seeds | 0.733 ± 0.002 [0.70, 0.75] | 0.250 ± 0.000 | 1.50 | 8.0 | 300 |",
+    ]
+    assert blocks[2] == "## digits · fingerprint ff · small_conv"
+
+
+# --- size
+
+
+def test_a_thousand_runs_take_less_than_two_seconds(tmp_path: Path, make_record) -> None:
+    rng = np.random.default_rng(0)
+    names = ["map", "map_worst", "map_best", *(f"precision@{100 * n}" for n in range(1, 41))]
+    history = [{"epoch": epoch, "loss": 1 / epoch, "lr": 0.1, "map": 0.5, "seconds": 1.25} for epoch in range(1, 51)]
+    for number in range(1000):
+        method, bits, seed = f"m{number // 50}", (8, 16, 24, 32, 40, 48, 56, 64, 96, 128)[number // 5 % 10], number % 5
+        values = dict(zip(names, rng.random(len(names)), strict=True))
+        folder = tmp_path / method / f"{bits}bit" / f"seed{seed}"
+        folder.mkdir(parents=True)
+        record = make_record(method, bits, seed, metrics=values, history=history)
+        (folder / "result.json").write_text(record.to_json(), encoding="utf-8")
+    start = time.process_time()
+    records, problems, _ = collect(tmp_path)
+    frame = table(records)
+    text = to_csv(frame) + to_markdown(frame, differences=headings(records))
+    taken = time.process_time() - start
+    assert problems == []
+    assert list(frame["seeds"]) == [5] * 200
+    assert len(text.splitlines()) > 400
+    assert taken < 2, f"{taken:.2f} s"

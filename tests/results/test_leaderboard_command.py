@@ -1,0 +1,118 @@
+"""`hashbench leaderboard` and `hashbench env` as a person meets them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from hashbench.cli.env import env
+from hashbench.cli.leaderboard import leaderboard
+from hashbench.errors import UserError
+
+app = typer.Typer()
+app.command()(leaderboard)
+app.command()(env)
+
+
+@pytest.fixture
+def runs(tmp_path: Path, make_record, store_record) -> Path:
+    for method, base in (("dsh", 0.5), ("csq", 0.8)):
+        for seed in range(3):
+            store_record(tmp_path / "runs", make_record(method, seed=seed, value=base + seed / 100))
+    store_record(tmp_path / "runs", make_record("dsh", bits=32))
+    other = make_record("dsh", protocol="cifar10", fingerprint="ffff")
+    store_record(tmp_path / "runs", other)
+    return tmp_path / "runs"
+
+
+def call(*arguments: object):
+    return CliRunner().invoke(app, ["leaderboard", *map(str, arguments)])
+
+
+def refused(*arguments: object) -> str:
+    result = call(*arguments)
+    assert isinstance(result.exception, UserError), result.output
+    assert "\n" not in str(result.exception)
+    return str(result.exception)
+
+
+def test_table_is_printed_and_written(runs: Path, tmp_path: Path) -> None:
+    result = call(runs, "--csv", tmp_path / "l.csv", "--markdown", tmp_path / "l.md")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.index("cifar10 · fingerprint ffff") < result.stdout.index("digits · fingerprint a1b2c3d4")
+    assert "0.810 ± 0.010 [0.78, 0.83]" in result.stdout
+    with open(tmp_path / "l.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(r["protocol"], r["method"], r["bits"], r["seeds"]) for r in rows] == [
+        ("cifar10", "dsh", "16", "1"),
+        ("digits", "csq", "16", "3"),
+        ("digits", "dsh", "16", "3"),
+        ("digits", "dsh", "32", "1"),
+    ]
+    assert (tmp_path / "l.md").read_text(encoding="utf-8").count("## ") == 2
+
+
+def test_filters_by_protocol_bits_and_metric(runs: Path, tmp_path: Path) -> None:
+    csv_file = tmp_path / "l.csv"
+    assert (
+        call(runs, "--protocol", "digits", "--bits", "32,16", "--metric", "map_best", "--csv", csv_file).exit_code == 0
+    )
+    assert len(csv_file.read_text().splitlines()) == 4
+    assert call(runs, "--bits", "32", "--csv", csv_file).exit_code == 0
+    assert len(csv_file.read_text().splitlines()) == 2
+
+
+def test_unfinished_runs_are_mentioned(runs: Path) -> None:
+    (runs / "digits" / "dsh" / "32bit" / "seed0" / "result.json").unlink()
+    result = call(runs)
+    assert result.exit_code == 0
+    assert "1 unfinished run is not shown" in result.stderr
+
+
+def test_problems_are_named_exit_is_1_and_the_table_is_written(runs: Path, tmp_path: Path) -> None:
+    bad = runs / "digits" / "dsh" / "32bit" / "seed0" / "result.json"
+    bad.write_text("{")
+    result = call(runs, "--csv", tmp_path / "l.csv")
+    assert result.exit_code == 1
+    assert str(bad) in result.stderr
+    assert str(bad) not in result.stdout
+    assert len((tmp_path / "l.csv").read_text().splitlines()) == 4
+
+
+def test_nothing_but_corrupt_results_is_exit_1_with_an_empty_table(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "result.json").write_text("{")
+    result = call(tmp_path / "runs", "--csv", tmp_path / "l.csv")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert len((tmp_path / "l.csv").read_text().splitlines()) == 1
+
+
+def test_wrong_requests_say_what_there_is(runs: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "no finished run" in refused(tmp_path / "empty")
+    assert "no such folder" in refused(tmp_path / "nowhere")
+    assert "no run with 24, 48 bits. There are runs with 16, 32 bits." in refused(runs, "--bits", "48,16,24")
+    assert "There are runs with 16 bits" in refused(runs, "--protocol", "cifar10", "--bits", "32")
+    for wrong in ("0", "3.5", "-8", "many", "16,", ""):
+        assert "whole numbers" in refused(runs, "--bits", wrong)
+    assert "Did you mean digits" in refused(runs, "--protocol", "digit")
+    assert "Did you mean map" in refused(runs, "--metric", "mapp")
+
+
+def test_unwritable_csv_is_refused(runs: Path, tmp_path: Path) -> None:
+    assert "cannot write to" in refused(runs, "--csv", tmp_path / "nowhere" / "l.csv")
+
+
+def test_env_prints_versions_and_json() -> None:
+    plain = CliRunner().invoke(app, ["env"])
+    assert plain.exit_code == 0
+    assert "versions.torch" in plain.stdout
+    found = json.loads(CliRunner().invoke(app, ["env", "--json"]).stdout)
+    assert isinstance(found["gpus"], list)
+    assert found["threads"] >= 1

@@ -1,0 +1,348 @@
+"""The folder of a run: its names, who may write, what is there when writing goes wrong."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from hashbench.errors import RunFailedError, UserError
+from hashbench.results.atomic import write_bytes
+from hashbench.results.folder import RunFolder, method_dir_name, protocol_dir_name
+
+HOLD = """
+import sys, time
+from hashbench.results.folder import RunFolder
+with RunFolder(sys.argv[1], "digits", "dsh", 16, 0).claim():
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    return RunFolder(tmp_path / "runs", "digits", "dsh", 16, 0)
+
+
+def one_line(error: BaseException) -> str:
+    text = str(error)
+    assert "\n" not in text
+    return text
+
+
+# --- names and states
+
+
+def test_path_has_the_parts_of_the_design(tmp_path: Path) -> None:
+    protocol = protocol_dir_name("digits", "a1b2c3d4e5f6", overridden=True)
+    folder = RunFolder(tmp_path, protocol, method_dir_name("dsh", "custom-1a2b3c"), 48, 7)
+    assert folder.path == tmp_path / "digits-a1b2c3d4" / "dsh@custom-1a2b3c" / "48bit" / "seed7"
+    assert protocol_dir_name("digits", "a1b2c3d4e5f6", overridden=False) == "digits"
+    assert [method_dir_name("dsh", p) for p in (None, "", "default", "release")] == ["dsh"] * 3 + ["dsh@release"]
+
+
+@pytest.mark.parametrize("name", ["..", "a/b", "", ".hidden", "a b", "a\nb"])
+def test_a_name_that_is_no_folder_name_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError):
+        RunFolder(tmp_path, name, "dsh", 16, 0)
+    with pytest.raises(UserError):
+        RunFolder(tmp_path, "digits", name, 16, 0)
+
+
+def test_states_follow_the_files(folder: RunFolder, make_record) -> None:
+    assert folder.state == "absent"
+    assert not folder.path.parent.exists(), "nothing is created before the claim"
+    with folder.claim():
+        assert folder.state == "absent", "a lock alone is no run"
+        folder.write_spec({"method": "dsh"})
+        assert folder.state == "unfinished"
+        folder.write_result(make_record())
+        assert folder.state == "finished"
+    assert folder.read_result() == make_record()
+
+
+# --- one writer
+
+
+def test_second_process_is_refused_and_told_who_holds(folder: RunFolder, tmp_path: Path, start_python) -> None:
+    holder = start_python(HOLD, tmp_path / "runs")
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(UserError) as caught, folder.claim():
+        pass
+    text = one_line(caught.value)
+    assert f"process {holder.pid}" in text
+    assert str(folder.path) in text
+    assert "--out" in text
+    assert not RunFolder(tmp_path / "runs", "digits", "dsh", 16, 1).path.exists()
+    with RunFolder(tmp_path / "runs", "digits", "dsh", 16, 1).claim():
+        pass  # another seed is free
+
+
+def test_killed_holder_lets_go_and_its_leftovers_vanish(folder: RunFolder, tmp_path: Path, start_python) -> None:
+    holder = start_python(HOLD, tmp_path / "runs")
+    holder.stdout.readline()
+    leftover = folder.path / ".result.json.0123.tmp"
+    leftover.write_text('{"half')
+    holder.kill()
+    holder.wait()
+    with folder.claim():
+        assert not leftover.exists()
+
+
+def test_claim_holds_within_one_process_and_ends_with_the_body(folder: RunFolder) -> None:
+    again = RunFolder(folder.path.parents[3], "digits", "dsh", 16, 0)
+    with folder.claim(), pytest.raises(UserError, match=f"process {os.getpid()}"), again.claim():
+        pass
+    with pytest.raises(ZeroDivisionError), folder.claim():
+        raise ZeroDivisionError
+    with again.claim():
+        pass
+
+
+# --- what identifies a run
+
+
+def test_resume_with_the_same_spec_passes(folder: RunFolder) -> None:
+    spec = {"method": "dsh", "shape": (1, 2), "lr": np.float64(0.1), "n": np.int64(3)}
+    with folder.claim():
+        folder.write_spec(spec)
+        folder.check_spec(spec)
+    assert folder.read_spec() == {"method": "dsh", "shape": [1, 2], "lr": 0.1, "n": 3}
+
+
+def test_resume_with_another_spec_names_keys_and_both_values(folder: RunFolder) -> None:
+    with folder.claim():
+        folder.write_spec({"method": "dsh", "hparams": {"alpha": 0.01, "beta": 1}, "a": 1, "b": 1, "c": 1})
+    with pytest.raises(UserError) as caught:
+        folder.check_spec({"method": "dsh", "hparams": {"alpha": 0.5}, "a": 2, "b": 2, "c": 2, "epochs": 9})
+    text = one_line(caught.value)
+    assert "hparams.alpha was 0.01, now 0.5" in text
+    assert "a was 1, now 2" in text
+    assert "and 3 more" in text
+    assert "method" not in text.split(":", 1)[1]
+
+
+def test_a_key_of_one_side_only_differs(folder: RunFolder) -> None:
+    with folder.claim():
+        folder.write_spec({"old": 1})
+    with pytest.raises(UserError, match="new was absent, now None; old was 1, now absent"):
+        folder.check_spec({"new": None})
+
+
+def test_nothing_to_resume_and_corrupt_spec_are_user_errors(folder: RunFolder) -> None:
+    with pytest.raises(UserError, match="no run to resume"):
+        folder.read_spec()
+    with folder.claim():
+        (folder.path / "spec.json").write_text("{")
+    with pytest.raises(UserError, match=r"spec\.json: corrupt"):
+        folder.read_spec()
+
+
+# --- arrays
+
+
+def codes(bits: int = 12, rows: int = 5) -> dict:
+    packed = np.arange(rows * 2, dtype=np.uint8).reshape(rows, 2)
+    return {
+        "query_codes": packed[:2],
+        "database_codes": packed,
+        "bits": bits,
+        "query_labels": np.array([0, 1]),
+        "database_labels": np.eye(rows, 3, dtype=np.uint8),
+        "query_index": np.array([7, 9]),
+        "database_index": np.arange(rows),
+    }
+
+
+def test_codes_come_back_under_the_names_of_the_design(folder: RunFolder) -> None:
+    given = codes()
+    with folder.claim():
+        folder.write_codes(**given)
+        first = (folder.path / "codes.npz").read_bytes()
+        folder.write_codes(**given)
+    assert (folder.path / "codes.npz").read_bytes() == first, "equal codes, equal file"
+    with np.load(folder.path / "codes.npz", allow_pickle=False) as found:
+        assert set(found) == set(given)
+        for name, value in given.items():
+            np.testing.assert_array_equal(found[name], value)
+        assert found["query_codes"].dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"bits": 17},
+        {"query_codes": np.zeros((2, 2), dtype=np.int8)},
+        {"database_labels": np.zeros(4)},
+        {"query_index": np.zeros(3)},
+        {"query_labels": np.array(["a", None], dtype=object)},
+    ],
+)
+def test_codes_that_do_not_fit_together_are_refused(folder: RunFolder, wrong: dict) -> None:
+    with folder.claim():
+        with pytest.raises(ValueError):
+            folder.write_codes(**(codes() | wrong))
+        assert not (folder.path / "codes.npz").exists()
+
+
+def test_per_query_values_come_back(folder: RunFolder) -> None:
+    values = {"map": np.array([0.5, np.nan]), "hits": np.array([[1, 2], [3, 4]])}
+    with folder.claim():
+        folder.write_per_query(values)
+    with np.load(folder.path / "per_query.npz") as found:
+        assert set(found) == set(values)
+        for name, value in values.items():
+            np.testing.assert_array_equal(found[name], value)
+
+
+# --- when the disk says no
+
+
+def test_out_below_a_file_is_a_user_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError) as caught, RunFolder(tmp_path / "file", "digits", "dsh", 16, 0).claim():
+        pass
+    assert "cannot write to" in one_line(caught.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_out_without_the_right_to_write_is_a_user_error(tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0o500)
+    with pytest.raises(UserError), RunFolder(tmp_path / "locked", "digits", "dsh", 16, 0).claim():
+        pass
+
+
+def test_folder_that_becomes_read_only_is_a_user_error(folder: RunFolder, make_record, monkeypatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    with folder.claim():
+        monkeypatch.setattr(os, "replace", refuse)
+        with pytest.raises(UserError, match="Read-only file system"):
+            folder.write_result(make_record())
+        monkeypatch.undo()
+        assert folder.state == "absent"
+
+
+def test_full_disk_leaves_the_old_file_and_nothing_else(folder: RunFolder, make_record, monkeypatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with folder.claim():
+        folder.write_result(make_record(value=0.25))
+        before = sorted(p.name for p in folder.path.iterdir())
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(RunFailedError) as caught:
+            folder.write_result(make_record(value=0.75))
+        monkeypatch.undo()
+        assert "No space left" in one_line(caught.value)
+        assert sorted(p.name for p in folder.path.iterdir()) == before
+        assert folder.read_result().metrics["map"] == 0.25
+
+
+def test_write_that_the_system_cuts_off_leaves_nothing(tmp_path: Path, start_python) -> None:
+    code = """
+import resource, signal, sys
+from pathlib import Path
+from hashbench.errors import RunFailedError
+from hashbench.results.atomic import write_bytes
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+try:
+    write_bytes(Path(sys.argv[1]), bytes(100_000))
+except RunFailedError as error:
+    print(error)
+"""
+    pytest.importorskip("resource")
+    out, err = start_python(code, tmp_path / "codes.npz").communicate()
+    assert "File too large" in out, err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_result_with_unknown_or_missing_keys_is_never_written(folder: RunFolder, make_record) -> None:
+    values = make_record().model_dump(by_alias=True)
+    with folder.claim():
+        for wrong in (values | {"mertics": {}}, {k: v for k, v in values.items() if k != "metrics"}):
+            with pytest.raises(ValidationError):
+                folder.write_result(wrong)
+        assert folder.state == "absent"
+
+
+def test_files_have_the_rights_that_the_umask_gives(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_text("")
+    write_bytes(tmp_path / "atomic", b"")
+    assert (tmp_path / "atomic").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+# --- many processes, and sudden ends
+
+WORKER = """
+import sys
+from hashbench.errors import UserError
+from hashbench.results.folder import RunFolder
+from hashbench.results.record import ResultRecord, load_record
+from pathlib import Path
+root, template, runs = sys.argv[1], load_record(Path(sys.argv[2])), int(sys.argv[3])
+done = 0
+for seed in range(runs):
+    folder = RunFolder(root, "digits", "dsh", 16, seed)
+    try:
+        with folder.claim():
+            if folder.state != "finished":
+                folder.write_spec({"seed": seed})
+                folder.write_result(template.model_copy(update={"seed": seed}))
+                done += 1
+    except UserError as error:
+        assert "in use by" in str(error), error
+print(done)
+"""
+
+
+def test_eight_processes_under_one_folder_lose_nothing(tmp_path: Path, store_record, make_record, start_python) -> None:
+    template = store_record(tmp_path / "template", make_record()).result_path
+    workers = [start_python(WORKER, tmp_path / "runs", template, 40) for _ in range(8)]
+    outcomes = [worker.communicate() for worker in workers]
+    assert [worker.returncode for worker in workers] == [0] * 8, outcomes
+    assert sum(int(out) for out, _ in outcomes) == 40, "every run was done by exactly one of them"
+    folders = [RunFolder(tmp_path / "runs", "digits", "dsh", 16, seed) for seed in range(40)]
+    assert [folder.read_result().seed for folder in folders] == list(range(40))
+    assert not list((tmp_path / "runs").rglob("*.tmp"))
+
+
+WRITE_FOREVER = """
+import sys
+from hashbench.results.folder import RunFolder
+from hashbench.results.record import load_record
+from pathlib import Path
+template = load_record(Path(sys.argv[2]))
+folder = RunFolder(sys.argv[1], "digits", "dsh", 16, 0)
+with folder.claim():
+    print("go", flush=True)
+    number = 0
+    while True:
+        number += 1
+        history = [{"epoch": number}] * 20_000
+        folder.write_result(template.model_copy(update={"history": history}))
+"""
+
+
+def test_sigkill_while_writing_leaves_a_whole_result(tmp_path: Path, store_record, make_record, start_python) -> None:
+    template = store_record(tmp_path / "template", make_record()).result_path
+    folder = RunFolder(tmp_path / "runs", "digits", "dsh", 16, 0)
+    for delay in np.linspace(0.02, 0.3, 8):
+        writer = start_python(WRITE_FOREVER, tmp_path / "runs", template)
+        assert writer.stdout.readline() == "go\n"
+        time.sleep(delay)
+        writer.kill()
+        writer.wait()
+        if folder.result_path.exists():
+            history = json.loads(folder.result_path.read_text())["history"]
+            assert len(history) == 20_000
+            assert len({row["epoch"] for row in history}) == 1
+    assert folder.state == "finished", "the longest delay leaves time for one result"

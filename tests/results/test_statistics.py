@@ -1,0 +1,138 @@
+"""Statistics over seeds against scipy and worked examples; orders that must and must not be claimed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from hashbench.results.statistics import Rank, holm, rank_groups, summarize, welch
+
+GROUPS = [[0.71, 0.74, 0.70], [0.69, 0.75, 0.66, 0.70, 0.71], [0.50, 0.52, 0.51, 0.48], [0.9, 0.2]]
+
+
+def test_summary_is_that_of_scipy() -> None:
+    values = np.array([[0.7, 0.1], [0.8, 0.4], [0.75, 0.2]])
+    found = summarize(values)
+    expected = scipy.stats.describe(values, ddof=1)
+    np.testing.assert_allclose(found.mean, expected.mean)
+    np.testing.assert_allclose(found.std**2, expected.variance)
+    assert found.n == 3
+
+
+def test_one_seed_has_no_spread_and_nan_is_not_skipped() -> None:
+    one = summarize([[0.5, 0.6]])
+    np.testing.assert_array_equal(one.mean, [0.5, 0.6])
+    assert np.isnan(one.std).all()
+    assert one.n == 1
+    failed = summarize([[0.5, 0.6], [np.nan, 0.8]])
+    assert np.isnan(failed.mean[0])
+    assert failed.mean[1] == pytest.approx(0.7)
+
+
+def test_welch_is_that_of_scipy_for_all_pairs() -> None:
+    arrays = [np.array(group) for group in GROUPS]
+    found = welch([a.mean() for a in arrays], [a.var(ddof=1) for a in arrays], [len(a) for a in arrays])
+    for i, a in enumerate(arrays):
+        for j, b in enumerate(arrays):
+            expected = 1.0 if i == j else scipy.stats.ttest_ind(a, b, equal_var=False).pvalue
+            assert found[i, j] == pytest.approx(expected, rel=1e-9)
+
+
+def test_welch_without_any_spread_compares_the_values() -> None:
+    found = welch([0.5, 0.5, 0.6], [0.0, 0.0, 0.0], [3, 3, 3])
+    np.testing.assert_array_equal(found, [[1, 1, 0], [1, 1, 0], [0, 0, 1]])
+
+
+def test_holm_on_a_worked_example() -> None:
+    # sorted .005 .01 .03 .04 times 4 3 2 1 = .02 .03 .06 .04, then never falling
+    np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
+    assert holm([]).shape == (0,)
+
+
+@given(hnp.arrays(np.float64, st.integers(1, 30), elements=st.floats(0, 1)))
+def test_holm_lies_between_p_and_bonferroni_and_keeps_the_order(p: np.ndarray) -> None:
+    adjusted = holm(p)
+    assert (adjusted >= p).all()
+    assert (adjusted <= np.minimum(p * len(p), 1) + 1e-12).all()
+    assert (np.diff(adjusted[np.argsort(p)]) >= 0).all()
+
+
+def test_two_methods_that_must_not_be_separated() -> None:
+    better_by_luck = [[0.742, 0.725, 0.731, 0.748, 0.722], [0.729, 0.738, 0.717, 0.735, 0.726]]
+    assert rank_groups(better_by_luck) == [Rank(1, 2), Rank(1, 2)]
+
+
+def test_two_methods_that_must_be_separated() -> None:
+    assert rank_groups([[0.71, 0.72, 0.715], [0.81, 0.80, 0.82]]) == [Rank(2, 2), Rank(1, 1)]
+
+
+def test_correction_over_the_pairs_takes_a_claim_back() -> None:
+    a, b = [0.70, 0.71, 0.72], [0.74, 0.73, 0.757]
+    p = scipy.stats.ttest_ind(a, b, equal_var=False).pvalue
+    assert 0.05 / 6 < p < 0.05
+    assert rank_groups([a, b]) == [Rank(2, 2), Rank(1, 1)]
+    among_four = rank_groups([a, b, [0.1, 0.9, 0.5], [0.2, 0.8, 0.6]])
+    assert among_four == [Rank(1, 4)] * 4
+
+
+def test_first_two_share_and_the_third_is_third() -> None:
+    found = rank_groups([[0.50, 0.51, 0.52], [0.80, 0.81, 0.82], [0.79, 0.80, 0.815]])
+    assert found == [Rank(3, 3), Rank(1, 2), Rank(1, 2)]
+
+
+def test_what_is_between_two_separable_methods_overlaps_both() -> None:
+    found = rank_groups([[0.80, 0.81, 0.82], [0.60, 0.75, 0.90], [0.70, 0.71, 0.72]])
+    assert found == [Rank(1, 2), Rank(1, 3), Rank(2, 3)]
+
+
+def test_lower_may_be_better() -> None:
+    samples = [[0.10, 0.11, 0.12], [0.30, 0.31, 0.32]]
+    assert rank_groups(samples, higher_is_better=False) == [Rank(1, 1), Rank(2, 2)]
+    assert rank_groups(samples) == [Rank(2, 2), Rank(1, 1)]
+
+
+def test_fewer_than_three_seeds_anywhere_claim_no_order() -> None:
+    assert rank_groups([[0.9, 0.9, 0.9], [0.1, 0.1]]) == [None, None]
+    assert rank_groups([[0.9], [0.1]]) == [None, None]
+    assert rank_groups([]) == []
+
+
+def test_a_method_without_a_value_takes_no_part() -> None:
+    found = rank_groups([[0.9, 0.91, np.nan], [0.80, 0.81, 0.82], [0.50, 0.51, 0.52]])
+    assert found == [None, Rank(1, 1), Rank(2, 2)]
+    assert rank_groups([[np.nan] * 3]) == [None]
+
+
+def test_equal_methods_are_rarely_put_in_an_order() -> None:
+    rng = np.random.default_rng(0)
+    wrong = sum(set(rank_groups(rng.normal(0.7, 0.01, (8, 5)))) != {Rank(1, 8)} for _ in range(400))
+    assert wrong / 400 < 0.08, "without the correction, more than half"
+
+
+@given(st.data())
+def test_ranks_agree_with_the_order_of_means(data: st.DataObject) -> None:
+    value = st.integers(0, 40).map(lambda n: n / 40)
+    samples = data.draw(st.lists(st.lists(value, min_size=3, max_size=5), min_size=1, max_size=7))
+    ranks = rank_groups(samples)
+    means = np.array([np.mean(sample) for sample in samples])
+    for i, a in enumerate(ranks):
+        assert a is not None
+        assert 1 <= a.first <= a.last <= len(samples)
+        for j, b in enumerate(ranks):
+            p = (
+                1.0
+                if i == j
+                else welch(
+                    means[[i, j]], [np.var(samples[k], ddof=1) for k in (i, j)], [len(samples[k]) for k in (i, j)]
+                )[0, 1]
+            )
+            if p > 0.05 and a.last < b.first:
+                assert means[i] > means[j], "ordered through a third method, never against the means"
+            if a.last < b.first:
+                assert means[i] > means[j]
+    order = data.draw(st.permutations(range(len(samples))))
+    assert rank_groups([samples[k] for k in order]) == [ranks[k] for k in order]
