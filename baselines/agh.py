@@ -77,7 +77,7 @@ class AGH(ShallowMethod):
         self.anchors_ = clusters.fit(X).cluster_centers_
         distances = squared_distances(X, self.anchors_)
         s = min(self.nearest, len(self.anchors_))
-        self.sigma_ = float(np.sqrt(mean_or_one(np.partition(distances, s - 1, axis=1)[:, s - 1] ** 0.5) ** 2))
+        self.sigma_ = mean_or_one(np.sqrt(np.partition(distances, s - 1, axis=1)[:, s - 1]))
         Z = anchor_weights(distances, s, self.sigma_)
         used = np.asarray(Z.sum(axis=0)).ravel() > 0
         self.anchors_, Z = self.anchors_[used], Z[:, used]
@@ -92,3 +92,56 @@ class AGH(ShallowMethod):
             return first
         positive, negative = self.thresholds_
         return np.concatenate([first, np.where(first >= 0, first - positive, negative - first)], axis=1)
+
+
+def anchor_weights(distances: Matrix, nearest: int, sigma: float) -> scipy.sparse.csr_matrix:
+    """(N, m) squared distances -> Z, (N, m) with `nearest` positive entries a row that sum to 1."""
+    columns = np.argpartition(distances, nearest - 1, axis=1)[:, :nearest]
+    exponents = -np.take_along_axis(distances, columns, axis=1) / sigma**2
+    weights = np.exp(exponents - exponents.max(axis=1, keepdims=True))  # far from all anchors exp alone would be 0 / 0
+    weights /= weights.sum(axis=1, keepdims=True)
+    rows = np.arange(len(distances) + 1) * nearest
+    return scipy.sparse.csr_matrix((weights.ravel(), columns.ravel(), rows), shape=distances.shape)
+
+
+def graph_eigenvectors(Z: scipy.sparse.csr_matrix, count: int) -> tuple[Matrix, Matrix]:
+    """(count,) eigenvalues below 1, descending, and (m, count) W with Y = Z W.
+
+    Raises:
+        ValueError: the graph has fewer.
+    """
+    root = np.sqrt(np.asarray(Z.sum(axis=0)).ravel())
+    values, vectors = scipy.linalg.eigh((Z.T @ Z).toarray() / np.outer(root, root))
+    useful = np.flatnonzero((values > NEGLIGIBLE) & (values < 1 - TRIVIAL))[::-1]
+    if count > len(useful):
+        raise ValueError(
+            f"AGH needs {count} eigenvectors for these bits, and the graph of n_samples = {Z.shape[0]} on {Z.shape[1]} anchors has "
+            f"{len(useful)}; ask for fewer bits, or raise anchors or nearest"
+        )
+    chosen = useful[:count]
+    scale = np.sqrt(Z.shape[0] / values[chosen])
+    return values[chosen], orient(vectors[:, chosen]) * scale / root[:, None]
+
+
+def second_layer(Z: scipy.sparse.csr_matrix, Y: Matrix) -> Matrix:
+    """The thresholds b+ and b- that split each side of an eigenvector y again.
+
+    With p and q the indicators of y >= 0 and y < 0, v = |y| - b+ p + b- q minimises v^T (I - A) v subject to 1^T v = 0.
+
+    Args:
+        Z: (N, m).
+        Y: (N, c) eigenvectors, of mean zero.
+
+    Returns:
+        (2, c): b+, then b-.
+    """
+    mass = np.asarray(Z.sum(axis=0)).ravel()[:, None]
+    positive = (Y >= 0).astype(np.float64)
+    n, n1 = len(Y), positive.sum(axis=0)
+    n2 = n - n1
+    left, right = Z.T @ positive, Z.T @ np.abs(Y) / mass
+    s1, s3 = np.sum(left * right, axis=0), np.sum(positive * Y, axis=0)
+    s2 = n1 - np.sum(left**2 / mass, axis=0)
+    cut = s2 > NEGLIGIBLE * n  # no edge between the two sides: every pair of thresholds that balances them is as good
+    ratio = np.divide(s3 - s1, s2, out=np.zeros_like(s2), where=cut)
+    return np.stack([(2 * s3 + n2 * ratio) / n, (n1 * ratio - 2 * s3) / n])

@@ -28,6 +28,6 @@ def gaussian(distances: Matrix, squared_width: float) -> Matrix:
 
 
 def mean_or_one(distances: Matrix) -> float:
-    """Mean of squared distances; 1 where they are all zero, so that it can be a kernel's width."""
+    """Mean of distances, squared or not; 1 where they are all zero, so that it can be a kernel's width."""
     mean = float(distances.mean())
     return mean if mean > 0 else 1.0

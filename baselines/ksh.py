@@ -157,7 +157,7 @@ def nesterov(K: Matrix, R: Callable[[Matrix], Matrix], a: Matrix, iterations: in
     for _ in range(iterations):
         probe = a + (momentum - 1) / next_momentum * (a - previous)
         at_probe, phi, moved = evaluate(probe)
-        # The paper's gradient leaves out a factor of 1, not 2: phi' = (1 - phi^2) / 2 and the form is quadratic in phi.
+        # phi' = (1 - phi^2) / 2, and the form is quadratic in phi: no factor is left.
         gradient = -K.T @ (moved * (1 - phi**2))
         slope = gradient @ gradient
         for doubling in range(51):

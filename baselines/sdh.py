@@ -48,7 +48,7 @@ class SDH(ShallowMethod):
     Attributes:
         anchors_: (m, d); sigma_: the width used; projection_: (m + 1, K), P.
         codes_: (N, K) the learned training codes B, which differ from `transform` of the training samples.
-        objective_: J after each step, in the order W P (B W P)*.
+        objective_: J at the start (random B, its W and P), then after every B, W and P.
     """
 
     def __init__(

@@ -8,8 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
+from hashbench.cli.check_data import check_data
+from hashbench.cli.env import env
+from hashbench.cli.leaderboard import leaderboard
 from hashbench.cli.list_ import list_
 from hashbench.cli.run import run
+from hashbench.cli.show import show
 from hashbench.errors import RunFailedError, UserError
 
 # Typer brings its own copy of click in newer versions; the classes are reached through what it exports in all of them.
@@ -24,7 +28,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("list")(list_)
+app.command("show")(show)
 app.command("run")(run)
+app.command("leaderboard")(leaderboard)
+app.command("check-data")(check_data)
+app.command("env")(env)
 
 
 def _version(value: bool) -> None:

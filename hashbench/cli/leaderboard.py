@@ -104,4 +104,5 @@ def _show(parts: Sequence[Section]) -> None:
         for row in part.rows:
             grid.add_row(*(Text(cell) for cell in row))
         console.print(grid)
-    console.print(Text(LEGEND, style="dim"))
+    if parts:
+        console.print(Text(LEGEND, style="dim"))

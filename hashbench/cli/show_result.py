@@ -21,7 +21,7 @@ def print_outcome(outcome: Outcome) -> None:
     table.add_row("mAP, expected over ties", f"{metrics['map']:.4f}")
     table.add_row("  worst .. best order of ties", f"{metrics['map_worst']:.4f} .. {metrics['map_best']:.4f}")
     for name, value in metrics.items():
-        if name.startswith(("map@", "precision@")) and not name.endswith(("_worst", "_best")):
+        if name.startswith(("map@", "precision@")) and not name.endswith(("_worst", "_best", "@r0", "@r1")):
             table.add_row(name, f"{value:.4f}")
     for name in ("quantization_error", "chance"):
         if name in metrics:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import scipy.io
+import scipy.io.matlab
 import scipy.sparse
 
 from hashbench.errors import UserError
@@ -25,6 +26,7 @@ _UNREADABLE = (
     NotImplementedError,
     zlib.error,
     zipfile.BadZipFile,
+    scipy.io.matlab.MatReadError,
 )
 
 

@@ -182,10 +182,9 @@ class Features:
 
 def _role_and_rest(name: str) -> tuple[str | None, str]:
     """'split.ind_train' -> ('train', 'ind'), 'XTest' -> ('test', 'x'), 'data' -> (None, 'data')."""
-    word = re.sub(r"[^a-z0-9]", "", name.rpartition(".")[2].lower())
+    word = name.rpartition(".")[2].lower()
     for part in sorted(ROLE_NAMES, key=len, reverse=True):
-        if word.startswith(part):
-            return ROLE_NAMES[part], word.removeprefix(part)
-        if word.endswith(part):
-            return ROLE_NAMES[part], word.removesuffix(part)
+        for rest in (word.removeprefix(part), word.removesuffix(part)):
+            if rest != word:
+                return ROLE_NAMES[part], re.sub(r"[^a-z0-9]", "", rest)
     return None, word

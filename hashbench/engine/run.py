@@ -76,10 +76,12 @@ def run(
         spec.bits,
         spec.seed,
     )
+    identity = {**spec.identity(), "fingerprint": experiment.fingerprint}
+    if resume and folder.state == "absent":
+        _refuse_to_resume(spec, folder, identity)
     with folder.claim(), _log_file(folder.path / "log.txt"):
         if overwrite:
             _empty(folder.path)
-        identity = {**spec.identity(), "fingerprint": experiment.fingerprint}
         if folder.state == "finished":
             if not resume:
                 raise UserError(f"{folder.path} holds this run, finished: --resume shows it, --overwrite does it again")
@@ -105,6 +107,16 @@ def run(
             _write(folder, experiment, test, record)
         reporter.message(f"result in {folder.path}")
     return Outcome(record, folder.path, fresh=True)
+
+
+def _refuse_to_resume(spec: RunSpec, folder: RunFolder, identity: dict[str, Any]) -> None:
+    """--resume where nothing was started: name what differs from a run of the same method, bits and seed, if there is one."""
+    pattern = f"{spec.protocol}*/{spec.method}*/{spec.bits}bit/seed{spec.seed}"
+    for other in sorted(spec.out.glob(f"{pattern}/spec.json")):
+        protocol, method = other.parts[-5], other.parts[-4]
+        if method.partition("@")[0] == spec.method:
+            RunFolder(spec.out, protocol, method, spec.bits, spec.seed).check_spec(identity)
+    raise UserError(f"there is no run to resume in {folder.path}: start it without --resume")
 
 
 def _train(runner: HashRunner, reporter: Reporter, folder: Path) -> None:
@@ -215,13 +227,3 @@ def _log_file(path: Path) -> Iterator[None]:
         root.setLevel(level)
         handler.close()
 
-
-def describe(record: ResultRecord) -> dict[str, Any]:
-    """The numbers of a result that a person wants first: name -> value."""
-    metrics = record.metrics
-    return {
-        "mAP": metrics["map"],
-        "tie interval": (metrics["map_worst"], metrics["map_best"]),
-        **{name: metrics[name] for name in sorted(metrics) if name.startswith(("map@", "precision@")) and "_" not in name},
-        "quantisation error": metrics.get("quantization_error"),
-    }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config
 from mmengine.hooks import ParamSchedulerHook
 from mmengine.logging import MMLogger
@@ -84,6 +86,7 @@ class HashRunner(Runner):
             cfg=config,
             **options,
         )
+        shutil.rmtree(self.log_dir, ignore_errors=True)  # mmengine's own log folder; ours is log.txt
 
     def _evaluator(self) -> RetrievalEvaluator:
         settings = self.experiment.spec.settings
@@ -182,8 +185,6 @@ class _NothingToStep(OptimWrapper):
     """What a Runner is given where no optimizer is used: mmengine wants train data and an optimizer or neither."""
 
     def __init__(self) -> None:
-        import torch
-
         super().__init__(torch.optim.SGD([torch.nn.Parameter(torch.zeros(0))], lr=1.0))
 
     def initialize_count_status(self, model: Any, init_counts: int, max_counts: int) -> None:

@@ -13,6 +13,7 @@ from hashbench.evaluation.counts import Counts
 from hashbench.evaluation.errors import EvaluationInputError
 from hashbench.evaluation.evaluate import Evaluation, evaluate, evaluate_counts
 from hashbench.evaluation.quality import code_quality
+from hashbench.evaluation.uncertainty import bootstrap, paired_bootstrap, spread
 
 __all__ = [
     "Counts",
@@ -20,9 +21,12 @@ __all__ = [
     "EvaluationInputError",
     "HammingCounter",
     "binarize",
+    "bootstrap",
     "code_quality",
     "evaluate",
     "evaluate_counts",
     "pack_codes",
+    "paired_bootstrap",
+    "spread",
     "unpack_codes",
 ]

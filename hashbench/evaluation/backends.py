@@ -35,4 +35,14 @@ def make_backend(codes: np.ndarray, labels: Labels, bits: int, device: Any) -> B
         from hashbench.evaluation.kernel import CpuBackend
 
         return CpuBackend(codes, labels, bits)
-    raise EvaluationInputError(f"no device {device!r}")
+    import torch
+
+    from hashbench.evaluation.torch_backend import TorchBackend
+
+    try:
+        target = torch.device("cpu" if device == "torch" else device)
+        torch.empty(0, device=target)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise EvaluationInputError(f"device {device!s} cannot be used ({reason}): use 'cpu'") from error
+    return TorchBackend(codes, labels, bits, target)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from hashbench.evaluation.codes import packed_codes
 from hashbench.evaluation.counter import HammingCounter
 from hashbench.evaluation.counts import Counts
+from hashbench.evaluation.curves import Distances, all_curves, distances
+from hashbench.evaluation.database_order import DatabaseOrderRanking
 from hashbench.evaluation.errors import EvaluationInputError
-from hashbench.evaluation.labels import parse_labels
 from hashbench.evaluation.radius import empty_by_radius, harmonic_mean, precision_by_radius, recall_by_radius
 from hashbench.evaluation.ranking import DENOMINATORS, ORDERS, Ranking
 
@@ -28,7 +28,7 @@ class Evaluation:
         per_query: the same names per query, `(Q,)` float64, `map` called `ap`; NaN for queries without a relevant item.
         counts: the two histograms.
         info: what was assumed and how large everything was.
-        curves: curves and distance distributions (see `curves`), empty unless asked for.
+        curves: name -> array, see `curves.all_curves`; empty unless asked for.
     """
 
     metrics: dict[str, float]
@@ -36,6 +36,11 @@ class Evaluation:
     counts: Counts
     info: dict[str, Any]
     curves: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def distances(self) -> Distances:
+        """Hamming distances of similar and dissimilar pairs, their means and the separability."""
+        return distances(self.counts)
 
 
 def evaluate(
@@ -80,10 +85,22 @@ def evaluate(
         >>> round(evaluate(codes[:1], codes, labels[:1], labels).metrics["map"], 4)
         0.8333
     """
-    topk, radii = _check_options(topk, radii, ties, denominator)
+    options = _Options.checked(topk, radii, ties, denominator, curves)
     counter = HammingCounter(query_codes, query_labels, bits=bits, device=device)
     counter.update(database_codes, database_labels)
-    return evaluate_counts(counter.counts, topk=topk, radii=radii, ties=ties, denominator=denominator, curves=curves)
+    _check_not_empty(counter.counts)
+    index = None
+    if ties == "index":
+        index = DatabaseOrderRanking(
+            query_codes,
+            database_codes,
+            query_labels,
+            database_labels,
+            counts=counter.counts,
+            topk=options.topk,
+            bits=bits,
+        )
+    return _evaluation(counter.counts, options, index)
 
 
 def evaluate_counts(
@@ -97,56 +114,76 @@ def evaluate_counts(
 ) -> Evaluation:
     """`evaluate` from counts that were made before, by a `HammingCounter` over shards or by another process.
 
-    Args: as for `evaluate`. `ties='index'` needs the database order, which counts do not hold.
+    Args: as for `evaluate`, but counts do not hold the database order that `ties='index'` needs.
     """
-    topk, radii = _check_options(topk, radii, ties, denominator)
+    options = _Options.checked(topk, radii, ties, denominator, curves)
+    if ties == "index":
+        raise EvaluationInputError("ties='index' needs the database order, which counts do not hold: call evaluate()")
+    _check_not_empty(counts)
+    return _evaluation(counts, options, None)
+
+
+@dataclass(frozen=True)
+class _Options:
+    topk: tuple[int, ...]
+    radii: tuple[int, ...]
+    ties: str
+    denominator: str
+    curves: bool
+
+    @classmethod
+    def checked(
+        cls, topk: int | Iterable[int], radii: Iterable[int], ties: str, denominator: str, curves: bool
+    ) -> _Options:
+        if ties not in TIES:
+            raise EvaluationInputError(f"ties is {ties!r}: choose one of {', '.join(TIES)}")
+        if denominator not in DENOMINATORS:
+            raise EvaluationInputError(f"denominator is {denominator!r}: choose one of {', '.join(DENOMINATORS)}")
+        cuts = (topk,) if isinstance(topk, int) else tuple(topk)
+        radii = tuple(radii)
+        if any(T < 1 for T in cuts):
+            raise EvaluationInputError(f"topk holds {min(cuts)}: a cut-off counts items, so give 1 or more")
+        if any(r < 0 for r in radii):
+            raise EvaluationInputError(f"radii hold {min(radii)}: a radius counts bits, so give 0 or more")
+        return cls(cuts, radii, ties, denominator, curves)
+
+
+def _check_not_empty(counts: Counts) -> None:
     if counts.database_size == 0:
         raise EvaluationInputError("the database is empty: give at least one database code")
-    valid = int(np.count_nonzero(counts.relevant))
-    if valid == 0:
+    if not counts.p.any():
         raise EvaluationInputError("no query has a relevant item in the database: check that both use the same labels")
+
+
+def _evaluation(counts: Counts, options: _Options, index: DatabaseOrderRanking | None) -> Evaluation:
     ranking = Ranking(counts)
     per_query = {}
-    for suffix, order in (("", ties), ("_worst", "worst"), ("_best", "best")):
-        per_query[f"ap{suffix}"] = ranking.average_precision(order)
-        for T in topk:
-            per_query[f"ap@{T}{suffix}"] = ranking.average_precision_at(T, order, denominator)
-            per_query[f"precision@{T}{suffix}"] = ranking.precision_at(T, order)
-            per_query[f"recall@{T}{suffix}"] = ranking.recall_at(T, order)
-            per_query[f"ndcg@{T}{suffix}"] = ranking.ndcg_at(T, order)
+    for suffix, order in (("", options.ties), ("_worst", "worst"), ("_best", "best")):
+        source = index if index is not None and order == "index" else ranking
+        per_query[f"ap{suffix}"] = source.average_precision(order)
+        for T in options.topk:
+            per_query[f"ap@{T}{suffix}"] = source.average_precision_at(T, order, options.denominator)
+            per_query[f"precision@{T}{suffix}"] = source.precision_at(T, order)
+            per_query[f"recall@{T}{suffix}"] = source.recall_at(T, order)
+            per_query[f"ndcg@{T}{suffix}"] = source.ndcg_at(T, order)
     balls = {"precision": precision_by_radius(counts), "recall": recall_by_radius(counts), "empty": empty_by_radius(counts)}
-    for r in radii:
+    for r in options.radii:
         for name, values in balls.items():
             per_query[f"{name}@r{r}"] = values[:, min(r, counts.bits)]
-    metrics = {_metric_name(name): _mean(values) for name, values in per_query.items()}
-    for r in radii:
+    metrics = {_metric_name(name): float(np.nanmean(values)) for name, values in per_query.items()}
+    for r in options.radii:
         metrics[f"f1@r{r}"] = harmonic_mean(metrics[f"precision@r{r}"], metrics[f"recall@r{r}"])
-    metrics["tie_mass"] = float(np.mean(_nearest_group(counts) > 1))
+    metrics["tie_mass"] = tie_mass(counts)
     info = {
-        "ties": ties,
-        "denominator": denominator,
+        "ties": options.ties,
+        "denominator": options.denominator,
         "bits": counts.bits,
         "queries": counts.queries,
-        "queries_without_relevant": counts.queries - valid,
+        "queries_without_relevant": int(np.count_nonzero(counts.relevant == 0)),
         "database_size": counts.database_size,
     }
-    return Evaluation(metrics, per_query, counts, info)
-
-
-def _check_options(
-    topk: int | Iterable[int], radii: Iterable[int], ties: str, denominator: str
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    if ties not in TIES:
-        raise EvaluationInputError(f"ties is {ties!r}: choose one of {', '.join(TIES)}")
-    if denominator not in DENOMINATORS:
-        raise EvaluationInputError(f"denominator is {denominator!r}: choose one of {', '.join(DENOMINATORS)}")
-    cuts = (topk,) if isinstance(topk, int) else tuple(topk)
-    radii = tuple(radii)
-    if any(T < 1 for T in cuts):
-        raise EvaluationInputError(f"topk holds {min(cuts)}: a cut-off counts items, so give 1 or more")
-    if any(r < 0 for r in radii):
-        raise EvaluationInputError(f"radii hold {min(radii)}: a radius counts bits, so give 0 or more")
-    return cuts, radii
+    length = max(options.topk, default=min(counts.database_size, 1000))
+    return Evaluation(metrics, per_query, counts, info, all_curves(counts, length) if options.curves else {})
 
 
 def _metric_name(name: str) -> str:
@@ -154,12 +191,7 @@ def _metric_name(name: str) -> str:
     return f"m{name}" if name.startswith("ap") else name
 
 
-def _mean(values: np.ndarray) -> float:
-    """Mean over the queries that have a relevant item."""
-    return float(np.nanmean(values))
-
-
-def _nearest_group(counts: Counts) -> np.ndarray:
-    """`(Q,)` how many items lie at the smallest distance that occurs."""
+def tie_mass(counts: Counts) -> float:
+    """Share of queries whose nearest group, the items at the smallest distance that occurs, has more than one item."""
     nearest = np.argmax(counts.n > 0, axis=1)
-    return counts.n[np.arange(counts.queries), nearest]
+    return float(np.mean(counts.n[np.arange(counts.queries), nearest] > 1))

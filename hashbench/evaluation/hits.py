@@ -7,7 +7,7 @@ sum of precisions and its divisor P0 + h both depend on h, so the mean of the qu
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from hashbench.evaluation.harmonic import harmonic_difference
 
@@ -20,7 +20,7 @@ def mean_precision_of_hits(
     """AP@T under the denominator 'retrieved'.
 
     Args:
-        order: 'expected', or the extremes over all orders, 'best' and 'worst'.
+        order: 'expected', or an extreme over all orders, 'best' or 'worst'.
         complete: `(Q,)` sum of precisions over the groups before the crossing one, under the same order.
         N0, P0, n, p, t: `(Q,)` float64, of the crossing group (see `ranking`).
 
@@ -29,7 +29,7 @@ def mean_precision_of_hits(
     """
     if order == "expected":
         return _expected(complete, N0, P0, n, p, t, harmonic_difference(N0, t))
-    return _extreme(order == "best", complete, N0, P0, n, p, t)
+    return (_best if order == "best" else _worst)(complete, N0, P0, n, p, t)
 
 
 @njit(cache=True, inline="always")
@@ -41,11 +41,11 @@ def _conditional(h, complete, N0, P0, t, harmonic):
     return (complete + h / t * (m * t + (P0 + 1 - m * (N0 + 1)) * harmonic)) / (P0 + h)
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True)
 def _expected(complete, N0, P0, n, p, t, harmonic):
     """Weights of the hypergeometric distribution by their ratios, outwards from the mode, normalised at the end."""
     out = np.empty_like(complete)
-    for q in prange(len(out)):
+    for q in range(len(out)):
         low, high = max(0.0, t[q] - (n[q] - p[q])), min(p[q], t[q])
         mode = min(high, max(low, np.floor((t[q] + 1) * (p[q] + 1) / (n[q] + 2))))
         total = 1.0
@@ -66,22 +66,41 @@ def _expected(complete, N0, P0, n, p, t, harmonic):
     return out
 
 
-@njit(cache=True, parallel=True)
-def _extreme(best, complete, N0, P0, n, p, t):
-    """The extreme over every feasible h of the h relevant items placed first (best) or last (worst)."""
-    out = np.empty_like(complete)
-    for q in prange(len(out)):
-        low, high = max(0.0, t[q] - (n[q] - p[q])), min(p[q], t[q])
-        extreme = 0.0 if best else 1.0
-        precisions = 0.0  # best: sum of (P0 + i)/(N0 + i); worst: sum of 1/rank over the last h places
-        h = 0.0
-        while h <= high:
-            if h > 0:
-                precisions += (P0[q] + h) / (N0[q] + h) if best else 1.0 / (N0[q] + t[q] - h + 1)
-            if h >= low:
-                places = precisions if best else h + (P0[q] - N0[q] - t[q] + h) * precisions
-                value = (complete[q] + places) / (P0[q] + h) if P0[q] + h > 0 else 0.0
-                extreme = max(extreme, value) if best else min(extreme, value)
-            h += 1
-        out[q] = extreme
-    return out
+def _best(complete, N0, P0, n, p, t):
+    """The largest over every feasible h, the h items placed first.
+
+    Each further item adds a larger precision, (P0 + h)/(N0 + h), than the one before, so the mean falls, if at all, only before it
+    rises: the maximum is at one end.
+    """
+
+    def mean(h):
+        return _ratio(complete + h + (P0 - N0) * harmonic_difference(N0, h), P0 + h)
+
+    return np.maximum(mean(np.maximum(0.0, t - (n - p))), mean(np.minimum(p, t)))
+
+
+def _worst(complete, N0, P0, n, p, t):
+    """The smallest over every feasible h, the h items placed last.
+
+    What one further item adds, (P0 + 1)/(N0 + t - h) + H(N0 + t) - H(N0 + t - h), grows with h, so the mean falls as long as this is
+    below it, then rises: bisection finds where.
+    """
+    low, high = np.maximum(0.0, t - (n - p)), np.minimum(p, t)
+
+    def harmonic(h):
+        return harmonic_difference(N0 + t - h, h)
+
+    def mean(h):
+        return _ratio(complete + h + (P0 - N0 - t + h) * harmonic(h), P0 + h)
+
+    while (low < high).any():
+        middle = np.floor((low + high) / 2)
+        rising = (P0 + 1) / np.maximum(N0 + t - middle, 1) + harmonic(middle) >= mean(middle)
+        high = np.where(rising, middle, high)
+        low = np.where(rising, low, np.minimum(middle + 1, high))
+    return mean(low)
+
+
+def _ratio(total, hits):
+    """Mean precision of the hits, 0 if there are none."""
+    return np.divide(total, hits, out=np.zeros_like(total), where=hits > 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from hashbench.evaluation.simd import LANES, WORDS
 
@@ -15,7 +15,7 @@ def as_words(packed: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(packed).view("<u8").astype(np.uint64, copy=False)
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True)
 def bit_planes(rows, order, depth):
     """Transpose rows of bits into planes.
 
@@ -30,14 +30,14 @@ def bit_planes(rows, order, depth):
     items = len(rows)
     blocks = (items + LANES - 1) // LANES
     planes = np.zeros((blocks, depth * WORDS), dtype=np.uint64)
-    for block in prange(blocks):
+    for block in range(blocks):
         square = np.empty(64, dtype=np.uint64)
         for word in range(WORDS):
             first = block * LANES + word * 64
             present = min(64, items - first)
             for column in range(min(rows.shape[1], (depth + 63) // 64) if present > 0 else 0):
                 for i in range(64):
-                    square[i] = rows[order[first + i], column] if i < present else 0
+                    square[i] = rows[order[first + i], column] if i < present else np.uint64(0)
                 _transpose(square)
                 for k in range(min(64, depth - 64 * column)):
                     planes[block, (64 * column + k) * WORDS + word] = square[k]

@@ -83,15 +83,13 @@ class Ranking:
                 are none); 'capped': min(R, T); 'all': R. With 'retrieved' the divisor itself depends on the order, so the
                 expectation runs over the hypergeometric number of hits, and the extremes over every possible number.
         """
-        if denominator not in DENOMINATORS:
-            raise EvaluationInputError(f"denominator is {denominator!r}: choose one of {', '.join(DENOMINATORS)}")
         cut = self.cut(T)
         complete = self._before(self._group_terms(order), cut.group)
         if denominator == "retrieved":
             value = mean_precision_of_hits(order, complete, cut.N0, cut.P0, cut.n, cut.p, cut.t)
             return self._per_relevant(value, np.ones_like(self.relevant))
         total = complete + precision_sum(order, cut.N0, cut.P0, cut.n, cut.p, cut.t)
-        return self._per_relevant(total, np.minimum(self.relevant, T) if denominator == "capped" else self.relevant)
+        return self._per_relevant(total, divisor(denominator, cut.hits(order), self.relevant, T))
 
     def precision_at(self, T: int, order: str = "expected") -> np.ndarray:
         """Share of the first min(T, N) items that is relevant."""
@@ -132,9 +130,14 @@ class Ranking:
         return CutOff(length, group, N0, P0, n, p, length - N0)
 
     def expected_hits(self, lengths: np.ndarray) -> np.ndarray:
-        """Expected relevant items among the first T for many T at once: `(len(lengths), Q)`, linear inside a group."""
-        N, P = (np.pad(cumulated, ((0, 0), (1, 0))) for cumulated in (self._N, self._P))
-        return np.stack([np.interp(lengths, N[q], P[q]) for q in range(len(N))], axis=1)
+        """Mean over queries of the expected relevant items among the first T, for many T at once: `(len(lengths),)`.
+
+        Inside a group the expectation is linear in T.
+        """
+        total = np.zeros(len(lengths))
+        for N, P in zip(self._N, self._P, strict=True):
+            total += np.interp(lengths, np.concatenate([[0.0], N]), np.concatenate([[0.0], P]))
+        return total / len(self._N)
 
     def _group_terms(self, order: str) -> np.ndarray:
         """`(Q, K + 1)` cumulative sums over groups of the precisions at relevant places."""
@@ -154,6 +157,24 @@ class Ranking:
     def _per_relevant(self, numerator: np.ndarray, divisor: np.ndarray) -> np.ndarray:
         """numerator / divisor, NaN for queries without a relevant item."""
         return np.divide(numerator, divisor, out=np.full_like(self.relevant, np.nan), where=self.relevant > 0)
+
+
+def divisor(denominator: str, hits: np.ndarray, relevant: np.ndarray, T: int) -> np.ndarray:
+    """What a sum of precisions over the first T places is divided by: `(Q,)` float64.
+
+    Args:
+        denominator: 'retrieved', 'capped' or 'all'.
+        hits: `(Q,)` relevant items among the first T.
+        relevant: `(Q,)` R.
+        T: cut-off.
+    """
+    if denominator == "retrieved":
+        return hits
+    if denominator == "capped":
+        return np.minimum(relevant, T)
+    if denominator == "all":
+        return relevant
+    raise EvaluationInputError(f"denominator is {denominator!r}: choose one of {', '.join(DENOMINATORS)}")
 
 
 def precision_sum(

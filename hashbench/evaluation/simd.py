@@ -95,6 +95,16 @@ def store(typingctx, words, index, vector):
 
 
 @intrinsic
+def popcount(typingctx, word):
+    """Set bits of one uint64."""
+
+    def codegen(context, builder, signature, args):
+        return builder.ctpop(args[0])
+
+    return types.uint64(types.uint64), codegen
+
+
+@intrinsic
 def zeros(typingctx):
     """The vector without a set bit."""
 

@@ -12,6 +12,7 @@ Every draw is stratified by class from numpy's RandomState(SEED), whose stream d
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +84,7 @@ def write_manifest(split: Split, path: Path) -> None:
     np.savez_compressed(path, **kept)  # type: ignore[arg-type]
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Write the manifests and print their counts and checksums."""
     parser = argparse.ArgumentParser(
         prog="python -m hashbench.protocol.draw", description="Write the package's split manifests."
@@ -93,7 +94,7 @@ def main() -> None:
         "--authors", type=Path, help=f"folder of the DualHash authors' {', '.join(AUTHORS_FILES.values())}"
     )
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "manifests")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     splits = [draw_digits(Digits().load().labels.numpy())]
     if args.data_root is not None:
         labels = CIFAR10(args.data_root).load().labels.numpy()

@@ -58,9 +58,7 @@ class Split:
 
     def __post_init__(self) -> None:
         for role in ROLES:
-            rows = np.array(getattr(self, role), dtype=np.int64)
-            rows.flags.writeable = False
-            object.__setattr__(self, role, rows)
+            object.__setattr__(self, role, np.array(getattr(self, role), dtype=np.int64))
         problems = find_problems(self.arrays)
         if problems:
             raise SplitError(self.name, problems)

@@ -1,4 +1,4 @@
-"""Building a backbone: its own random stream, arguments from the data, weights, and what is said when something is wrong."""
+"""Building a backbone: its own random stream, arguments from the data, weights, and the words of every refusal."""
 
 import urllib.error
 import urllib.request
@@ -162,7 +162,7 @@ def test_a_download_that_works(monkeypatch, make, cls, hparams):
         (AlexNet, (3, 32, 32), {}, {}, ["AlexNet does not take data of shape (3, 32, 32)", "image size"]),
         (AlexNet, (1, 64, 64), {}, {}, ["AlexNet does not take data of shape (1, 64, 64)"]),
         (TimmModel, (3, 40, 40), {"name": "test_vit", "img_size": 32}, {}, ["TimmModel does not take", "(3, 40, 40)"]),
-        (TimmModel, (3, 32, 32), {"name": "test_resnet", "global_pool": ""}, {}, ["(1, 96, ", "out_features says (1, 96)"]),
+        (TimmModel, (3, 32, 32), {"name": "test_resnet", "global_pool": ""}, {}, ["(1, 96, ", "says (1, 96)"]),
     ],
 )
 def test_wrong_requests_are_one_line(cls, in_shape, hparams, options, words):

@@ -16,27 +16,31 @@ from hashbench.errors import UserError
 pytestmark = pytest.mark.real_data
 
 MOBILENET = "mobilenetv2_100-tf2ptq-dequant.pth"
+SQUEEZE_0, SQUEEZE_1 = "squeezenet1_0-deepcompression.pth", "squeezenet1_1-notop.pth"
 SAME_PADDING = {"name": "mobilenetv2_100", "pad_type": "same"}
 HALF, IMAGENET = ([0.5] * 3, [0.5] * 3), ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
 BACKBONES = [
-    pytest.param(TimmModel, SAME_PADDING, MOBILENET, HALF, 0.60, id="mobilenetv2"),
-    pytest.param(SqueezeNet, {"version": "1_0"}, "squeezenet1_0-deepcompression.pth", IMAGENET, 0.55, id="squeezenet1_0"),
-    pytest.param(SqueezeNet, {"version": "1_1"}, "squeezenet1_1-notop.pth", IMAGENET, 0.50, id="squeezenet1_1"),
+    pytest.param(TimmModel, SAME_PADDING, MOBILENET, HALF, id="mobilenetv2"),
+    pytest.param(SqueezeNet, {"version": "1_0"}, SQUEEZE_0, IMAGENET, id="squeezenet1_0"),
+    pytest.param(SqueezeNet, {"version": "1_1"}, SQUEEZE_1, IMAGENET, id="squeezenet1_1"),
 ]
 
 
 @pytest.fixture(scope="module")
 def cifar10(shared_data):
-    """The first 600 CIFAR-10 images, (600, 3, 32, 32) uint8, and their classes."""
+    """The first 500 CIFAR-10 images, (500, 3, 32, 32) uint8, and their classes."""
     mosaic = np.asarray(Image.open(shared_data / "cifar10" / "webp" / "cifar10_00.webp").convert("RGB"))
     images = mosaic.reshape(25, 32, 40, 32, 3).transpose(0, 2, 4, 1, 3).reshape(1000, 3, 32, 32)
     labels = np.load(shared_data / "cifar10" / "y_uint8.npy")[:1000]
-    return torch.from_numpy(images[:600].copy()), torch.from_numpy(labels[:600]).long()
+    return torch.from_numpy(images[:500].copy()), torch.from_numpy(labels[:500]).long()
 
 
-@pytest.mark.parametrize(("cls", "hparams", "name", "scale", "at_least"), BACKBONES)
-def test_features_separate_cifar10(shared_data, cifar10, tmp_path, cls, hparams, name, scale, at_least):
-    """Ridge regression on the features of 400 images classifies 200 others; chance is 0.1. Through the cache."""
+@pytest.mark.parametrize(("cls", "hparams", "name", "scale"), BACKBONES)
+def test_features_separate_cifar10(shared_data, cifar10, tmp_path, cls, hparams, name, scale):
+    """Ridge regression on the features of 300 images classifies 200 others, through the cache.
+
+    Measured: 0.62, 0.69 and 0.63; with random weights 0.19 to 0.31; chance is 0.1.
+    """
     images, labels = cifar10
     weights = shared_data / "weights" / name
     built = build_backbone(cls, in_shape=(3, 96, 96), hparams=hparams, pretrained=True, weights=weights)
@@ -58,12 +62,12 @@ def test_features_separate_cifar10(shared_data, cifar10, tmp_path, cls, hparams,
     cached = FeatureCache(tmp_path).get_or_compute(key, rows, lambda rows: iter(()), built.module.out_features)
     np.testing.assert_array_equal(features.numpy(), cached)
 
-    train, test = slice(0, 400), slice(400, 600)
+    train, test = slice(0, 300), slice(300, 500)
     unit = F.normalize(features.double() - features[train].double().mean(0))
-    gram = unit[train] @ unit[train].T + 0.1 * torch.eye(400, dtype=torch.float64)
+    gram = unit[train] @ unit[train].T + torch.eye(300, dtype=torch.float64)
     scores = unit[test] @ (unit[train].T @ torch.linalg.solve(gram, F.one_hot(labels[train], 10).double()))
     accuracy = (scores.argmax(1) == labels[test]).double().mean()
-    assert accuracy > at_least
+    assert accuracy > 0.5
 
 
 def test_mobilenet_weights_are_not_alexnets(shared_data):

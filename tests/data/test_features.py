@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.io
 import scipy.sparse
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashbench.data.features import Features
@@ -55,13 +55,11 @@ def test_matrices_on_their_side(load, suffix, turn_x, turn_y, target):
 
 def test_shapes_that_fit_in_two_ways_need_the_rows(load):
     arrays = {"X": np.arange(12.0).reshape(4, 3), "Y": np.eye(3, 4, dtype=int)}
-    with pytest.raises(
-        UserError, match="fit in two ways; give rows=3 or rows=4|fit in two ways; give rows=4 or rows=3"
-    ):
+    with pytest.raises(UserError, match=r"fit in two ways; give rows=[34] or rows=[34]"):
         load(arrays)
     assert load(arrays, rows=4).inputs.shape == (4, 3)
     assert load(arrays, rows=3).inputs.shape == (3, 4)
-    with pytest.raises(UserError, match="do not fit.*of 5 rows"):
+    with pytest.raises(UserError, match=r"do not fit.*of 5 rows"):
         load(arrays, rows=5)
 
 
@@ -158,6 +156,7 @@ def test_row_numbers_in_mat_count_from_one(load):
     assert load({"X": X, "Y": IDS, **rows}, "mat").split["train"].tolist() == [1, 2, 12]
 
 
+@settings(deadline=None)
 @given(
     n=st.integers(2, 9),
     d=st.integers(1, 9),
@@ -212,7 +211,7 @@ def test_bad_file_is_explained_in_one_line(load, case):
 
 
 def test_no_file(tmp_path):
-    with pytest.raises(UserError, match="which file.*--data-root FILE"):
+    with pytest.raises(UserError, match=r"which file.*--data-root FILE"):
         Features()
     with pytest.raises(UserError, match=r"there is no file .*none\.npz"):
         Features(tmp_path / "none.npz").load()
@@ -225,7 +224,7 @@ def test_no_file(tmp_path):
 def test_damaged_file(tmp_path, suffix, content):
     path = tmp_path / f"broken.{suffix}"
     path.write_bytes(content)
-    with pytest.raises(UserError, match="cannot be read.*damaged"):
+    with pytest.raises(UserError, match=r"cannot be read.*damaged"):
         Features(path).load()
 
 

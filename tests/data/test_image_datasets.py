@@ -36,7 +36,7 @@ def no_network(monkeypatch):
 
 def test_cifar10_without_data_or_network_says_what_to_do(tmp_path, no_network):
     with pytest.raises(
-        UserError, match="looked for cifar-10-batches-py in .*download failed.*no route.*--data-root"
+        UserError, match=r"looked for cifar-10-batches-py in .*download failed.*no route.*--data-root"
     ) as caught:
         CIFAR10(tmp_path).load()
     assert str(tmp_path) in str(caught.value)
@@ -46,7 +46,7 @@ def test_cifar10_without_data_or_network_says_what_to_do(tmp_path, no_network):
 def test_cifar10_in_a_place_that_is_not_a_folder(tmp_path, no_network):
     file = tmp_path / "file"
     file.write_text("")
-    with pytest.raises(UserError, match="nothing can be written there.*--data-root"):
+    with pytest.raises(UserError, match=r"nothing can be written there.*--data-root"):
         CIFAR10(file).load()
 
 

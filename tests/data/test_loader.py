@@ -148,6 +148,16 @@ def test_loaders_share_the_data_on_a_device():
     assert a._store is b._store
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_gives_the_same_batches():
+    for one, other in zip(
+        *(epoch(loader(transform=CROPS, shuffle=True, device=d)) for d in ("cpu", "cuda")), strict=True
+    ):
+        assert {tensor.device.type for tensor in other.values()} == {"cuda"}
+        for key in one:
+            torch.testing.assert_close(one[key], other[key].cpu(), rtol=1e-5, atol=1e-5)
+
+
 def test_caller_s_indices_are_copied():
     rows = np.arange(10)
     mine = loader(rows)

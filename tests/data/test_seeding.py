@@ -3,7 +3,7 @@
 import hashlib
 
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashbench.data.seeding import derive_seed, generator
@@ -21,12 +21,14 @@ def test_value_is_frozen():
     assert derive_seed(0, "data", 0) == 1423380871821930839
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**31), names, st.integers(0, 2**31), names)
 def test_other_name_other_seed(seed_a, name_a, seed_b, name_b):
     same = (seed_a, name_a) == (seed_b, name_b)
     assert (derive_seed(seed_a, *name_a) == derive_seed(seed_b, *name_b)) == same
 
 
+@settings(deadline=None)
 @given(st.integers(), names)
 def test_fits_a_generator(seed, name):
     assert 0 <= derive_seed(seed, *name) < 2**63

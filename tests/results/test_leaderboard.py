@@ -210,7 +210,7 @@ def test_fingerprints_are_separate_tables_that_say_how_they_differ(make_record) 
 
 
 def test_markdown_is_one_table_a_fingerprint(make_record) -> None:
-    records = seeds(make_record, "a|b", [0.731, 0.733, 0.735]) + [make_record("a", fingerprint="ff")]
+    records = [*seeds(make_record, "a|b", [0.731, 0.733, 0.735]), make_record("a", fingerprint="ff")]
     blocks = to_markdown(table(records)).split("\n\n")
     assert blocks[0] == "## digits · fingerprint a1b2c3d4 · small_conv"
     assert blocks[1].splitlines() == [

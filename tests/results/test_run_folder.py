@@ -306,12 +306,12 @@ print(done)
 
 def test_eight_processes_under_one_folder_lose_nothing(tmp_path: Path, store_record, make_record, start_python) -> None:
     template = store_record(tmp_path / "template", make_record()).result_path
-    workers = [start_python(WORKER, tmp_path / "runs", template, 40) for _ in range(8)]
+    workers = [start_python(WORKER, tmp_path / "runs", template, 24) for _ in range(8)]
     outcomes = [worker.communicate() for worker in workers]
     assert [worker.returncode for worker in workers] == [0] * 8, outcomes
-    assert sum(int(out) for out, _ in outcomes) == 40, "every run was done by exactly one of them"
-    folders = [RunFolder(tmp_path / "runs", "digits", "dsh", 16, seed) for seed in range(40)]
-    assert [folder.read_result().seed for folder in folders] == list(range(40))
+    assert sum(int(out) for out, _ in outcomes) == 24, "every run was done by exactly one of them"
+    folders = [RunFolder(tmp_path / "runs", "digits", "dsh", 16, seed) for seed in range(24)]
+    assert [folder.read_result().seed for folder in folders] == list(range(24))
     assert not list((tmp_path / "runs").rglob("*.tmp"))
 
 

@@ -1,0 +1,33 @@
+"""The pairwise loss of siamese networks: similar pairs together, dissimilar pairs a margin apart.
+
+    L = 1/2 |x - x+|^2 + 1/2 max(0, m - |x - x-|)^2
+
+Hadsell, Chopra, LeCun (CVPR 2006); Masci et al., Multimodal similarity-preserving hashing (TPAMI 2014).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def contrastive(codes: Tensor, similarity: Tensor, margin: float) -> dict[str, Tensor]:
+    """The loss over all pairs i < j of a batch, each of the two terms a mean over its own pairs.
+
+    So both terms weigh the same, as in the equation, however many pairs of each kind there are. A term without pairs is 0. The
+    gradient of a distance of 0 is taken as 0.
+
+    Args:
+        codes: (b, K) float.
+        similarity: (b, b), nonzero where two samples are similar.
+        margin: m > 0, in units of the Euclidean distance.
+
+    Returns:
+        'similar' and 'dissimilar', scalars.
+    """
+    distance = torch.cdist(codes, codes, compute_mode="donot_use_mm_for_euclid_dist")
+    pair = torch.ones_like(distance, dtype=torch.bool).triu(diagonal=1)
+    alike, apart = pair & (similarity > 0), pair & (similarity == 0)
+    near = (distance.square() * alike).sum() / alike.sum().clamp(min=1)
+    far = ((margin - distance).clamp(min=0).square() * apart).sum() / apart.sum().clamp(min=1)
+    return {"similar": near / 2, "dissimilar": far / 2}

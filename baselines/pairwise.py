@@ -1,0 +1,48 @@
+"""What the pairwise methods share: the likelihood of a pair, means over chosen pairs, smooth absolute value, signs."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+
+def pair_nll(theta: Tensor, similarity: Tensor) -> Tensor:
+    """-log p(s | theta) = log(1 + e^theta) - s theta for p(1 | theta) = sigmoid(theta); finite for every finite theta.
+
+    Args:
+        theta: logits of any shape.
+        similarity: 1 or 0, of the same shape.
+    """
+    return softplus(theta) - similarity * theta
+
+
+def distinct_pairs(codes: Tensor) -> Tensor:
+    """(b, b) in the dtype of `codes` (b, K): 1 for pairs of two samples, 0 on the diagonal.
+
+    A sample paired with itself says nothing about similarity, and in a batch it would weigh 1/b instead of 1/N.
+    """
+    return 1 - torch.eye(len(codes), dtype=codes.dtype, device=codes.device)
+
+
+def mean_over(values: Tensor, weights: Tensor) -> Tensor:
+    """Mean of `values` where `weights` is 1 (0 elsewhere); over nothing it is 0 with a gradient of 0."""
+    return (values * weights).sum() / weights.sum().clamp(min=1)
+
+
+def signs(codes: Tensor) -> Tensor:
+    """sgn with sgn(0) = +1, as everywhere in the harness; a constant for the gradient."""
+    return torch.where(codes.detach() >= 0, 1.0, -1.0).to(codes.dtype)
+
+
+def sign_error(codes: Tensor) -> Tensor:
+    """Mean over samples of ||sgn(u) - u||^2, summed over bits; (b, K) -> scalar."""
+    return (codes - signs(codes)).square().sum(1).mean()
+
+
+def log_cosh(values: Tensor) -> Tensor:
+    """log cosh(x) = |x| + log(1 + e^(-2|x|)) - log 2, which does not overflow where cosh does."""
+    size = values.abs()
+    return size + torch.log1p(torch.exp(-2 * size)) - math.log(2)

@@ -1,0 +1,86 @@
+"""`hashbench show NAME`: what a name of the catalogue is, without importing what is behind it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hashbench.cli.options import AsJson, Plugins
+
+if TYPE_CHECKING:
+    from hashbench.catalog import Catalog, MethodEntry
+
+
+def show(
+    name: Annotated[str, typer.Argument(help="A method, backbone, data set or protocol.")],
+    plugin: Plugins = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a name is: source, defaults, presets, known deviations, published numbers."""
+    from hashbench.catalog import load_catalog
+    from hashbench.errors import UserError, did_you_mean
+
+    catalog = load_catalog(plugin or ())
+    sections = [s for s in ("methods", "protocols", "backbones", "datasets") if name in getattr(catalog, s)]
+    if not sections:
+        known = [n for s in ("methods", "protocols", "backbones", "datasets") for n in getattr(catalog, s)]
+        raise UserError(f"nothing is named {name!r}. {did_you_mean(name, known)}")
+    if as_json:
+        content = {s: getattr(catalog, s)[name].model_dump(mode="json", by_alias=True) for s in sections}
+        typer.echo(json.dumps(content, indent=1))
+        return
+    for number, section in enumerate(sections):
+        if number:
+            typer.echo("")
+        _show(catalog, section, name)
+
+
+def _show(catalog: Catalog, section: str, name: str) -> None:
+    entry = getattr(catalog, section)[name]
+    typer.echo(f"{name} ({section[:-1]}): {entry.title}")
+    typer.echo(f"  from       {catalog.sources[section, name]}")
+    if section == "methods":
+        _show_method(name, entry)
+        return
+    for key, value in entry.model_dump(mode="json", by_alias=True, exclude={"title"}).items():
+        typer.echo(f"  {key:<16} {_text(value)}")
+
+
+def _show_method(name: str, entry: MethodEntry) -> None:
+    from hashbench.results.published import published
+
+    typer.echo(f"  class      {entry.class_path} ({entry.kind})")
+    if entry.paper:
+        facts = [entry.paper.title, entry.paper.venue, entry.paper.url, f"[{entry.paper.key}]"]
+        typer.echo(f"  paper      {', '.join(fact for fact in facts if fact)}")
+    typer.echo(f"  defaults   {_text(entry.hparams)}")
+    if entry.kind == "deep":
+        typer.echo(f"  optimizer  {_text(entry.optimizer)}")
+        typer.echo(f"  schedule   {_text(entry.schedule)}")
+    if entry.search:
+        typer.echo(f"  search     {_text(entry.search)}")
+    for preset, changes in entry.presets.items():
+        typer.echo(f"  --preset {preset}: {entry.preset_notes.get(preset, '')}")
+        typer.echo(f"             {_text(changes)}")
+    for deviation in entry.deviations:
+        typer.echo(f"  deviation  {deviation}")
+    rows = published(name)
+    if rows:
+        typer.echo("  published  (printed in the papers; their protocols, not ours)")
+    groups: dict[tuple[str, ...], list[Any]] = {}
+    for row in rows:
+        groups.setdefault((row.paper, row.table, row.dataset, row.metric, row.backbone, row.method), []).append(row)
+    for (paper, table, dataset, metric, backbone, printed), numbers in groups.items():
+        values = ", ".join(f"{number.value:.4g} at {number.bits}" for number in numbers)
+        label = "" if printed == name else f" as {printed}"
+        typer.echo(f"             {paper} table {table}, {dataset} {metric}, {backbone}{label}: {values} bits")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={_text(item)}" for key, item in value.items()) or "none"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_text, value)) + "]"
+    return str(value)

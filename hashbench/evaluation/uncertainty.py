@@ -1,0 +1,124 @@
+"""How far a number can be trusted: over queries by the bootstrap, over seeds by their spread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hashbench.evaluation.errors import EvaluationInputError
+
+_DRAWS = 1 << 22
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and its bootstrap percentile interval."""
+
+    mean: float
+    low: float
+    high: float
+    level: float
+    queries: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The mean of first minus second on the same queries, with its interval.
+
+    `separable` says whether the interval leaves out 0.
+    """
+
+    mean: float
+    low: float
+    high: float
+    level: float
+    queries: int
+
+    @property
+    def separable(self) -> bool:
+        """Whether the data tell the two apart at this level."""
+        return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and sample standard deviation (n - 1) over seeds; with one seed the deviation is NaN, not 0."""
+
+    mean: float
+    std: float
+    seeds: int
+
+    @property
+    def can_rank(self) -> bool:
+        """Whether there are the three seeds that a claim of order needs."""
+        return self.seeds >= 3
+
+
+def bootstrap(values: np.ndarray, *, level: float = 0.95, samples: int = 2000, seed: int = 0) -> Interval:
+    """Interval of a mean over queries.
+
+    Args:
+        values: `(Q,)` per-query values, such as `Evaluation.per_query["ap"]`; NaN (no relevant item) is left out.
+        level: coverage.
+        samples: bootstrap resamples.
+        seed: of the resampling.
+
+    Raises:
+        EvaluationInputError: nothing but NaN, or a level outside (0, 1).
+    """
+    values = np.asarray(values, dtype=np.float64)
+    values = values[~np.isnan(values)]
+    low, high = _percentiles(values, level, samples, seed)
+    return Interval(float(values.mean()), low, high, level, len(values))
+
+
+def paired_bootstrap(
+    first: np.ndarray, second: np.ndarray, *, level: float = 0.95, samples: int = 2000, seed: int = 0
+) -> Difference:
+    """Interval of the mean difference of two methods on the same queries, in the same order.
+
+    Args:
+        first, second: `(Q,)` per-query values; a query that is NaN in either is left out.
+        level, samples, seed: as for `bootstrap`.
+
+    Raises:
+        EvaluationInputError: different lengths, or as for `bootstrap`.
+    """
+    first, second = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if first.shape != second.shape:
+        raise EvaluationInputError(
+            f"the two results have {first.shape} and {second.shape} queries: pair results on the same queries"
+        )
+    differences = first - second
+    differences = differences[~np.isnan(differences)]
+    low, high = _percentiles(differences, level, samples, seed)
+    return Difference(float(differences.mean()), low, high, level, len(differences))
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Mean, standard deviation and number of seeds of one metric.
+
+    Raises:
+        EvaluationInputError: no seeds.
+    """
+    if len(values) == 0:
+        raise EvaluationInputError("there are no seeds to average: give at least one value")
+    array = np.asarray(values, dtype=np.float64)
+    return Spread(float(array.mean()), float(array.std(ddof=1)) if len(array) > 1 else float("nan"), len(array))
+
+
+def _percentiles(values: np.ndarray, level: float, samples: int, seed: int) -> tuple[float, float]:
+    if not 0 < level < 1:
+        raise EvaluationInputError(f"level is {level}: give a coverage between 0 and 1, such as 0.95")
+    if len(values) == 0:
+        raise EvaluationInputError("no query has a value to resample: every one is NaN or there are none")
+    rng = np.random.default_rng(seed)
+    rows = max(1, _DRAWS // len(values))
+    means = [
+        values[rng.integers(0, len(values), size=(min(rows, samples - start), len(values)))].mean(axis=1)
+        for start in range(0, samples, rows)
+    ]
+    low, high = np.quantile(np.concatenate(means), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
