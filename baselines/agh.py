@@ -1,12 +1,13 @@
 """Anchor graph hashing: signs of smooth eigenvectors of a neighbourhood graph that is kept small by anchors.
 
-    Z_ij = exp(-||x_i - u_j||^2 / sigma^2) / sum over the s nearest anchors, 0 for the others         (the paper's Eq. (2))
-    A = Z Lambda^-1 Z^T,  Lambda = diag(Z^T 1)                                   (the N x N graph, never formed)
-    M = Lambda^-1/2 Z^T Z Lambda^-1/2 = V Sigma V^T                              (m x m, the eigenvalues of A)
-    Y = Z W,  W = sqrt(N) Lambda^-1/2 V Sigma^-1/2                               (its eigenvectors: Y^T Y = N I, 1^T Y = 0)
+    Z_ij = exp(-||x_i - u_j||^2 / sigma^2) / sum over the s nearest anchors, 0 for the others
+    A = Z Lambda^-1 Z^T,  Lambda = diag(Z^T 1)         (the N x N graph, never formed)
+    M = Lambda^-1/2 Z^T Z Lambda^-1/2 = V Sigma V^T    (m x m, the eigenvalues of A)
+    Y = Z W,  W = sqrt(N) Lambda^-1/2 V Sigma^-1/2     (eigenvectors of A: Y^T Y = N I, 1^T Y = 0)
 
-One layer: bits are the signs of the r eigenvectors of largest eigenvalue below 1. Two layers: r/2 eigenvectors, and each gives
-a second bit, its positive and its negative side split again at the thresholds b+ and b- that cut the graph least (Eqs. (10)-(12)).
+One layer: bits are the signs of the r eigenvectors of largest eigenvalue below 1. Two layers: r/2 eigenvectors, and
+each gives a second bit: its positive and its negative side are split again at the thresholds b+ and b- that cut the
+graph least.
 W. Liu, J. Wang, S. Kumar and S.-F. Chang, "Hashing with graphs", ICML 2011.
 """
 
@@ -24,7 +25,7 @@ from hashbench_baselines.anchors import mean_or_one, squared_distances
 from hashbench_baselines.linear import Matrix, orient
 
 TRIVIAL = 1e-3
-"""Eigenvalues above 1 - TRIVIAL belong to the constant vector (and to unconnected parts of the graph): no bits, as in the authors' code."""
+"""Eigenvalues above 1 - TRIVIAL belong to the constant vector and to unconnected parts: dropped, as the authors do."""
 NEGLIGIBLE = 1e-9
 """Eigenvalues below this are rounding errors of zero; the authors' code takes every positive one."""
 
@@ -36,7 +37,8 @@ class AGH(ShallowMethod):
         bits: r; even with two layers. The graph must have r (two layers: r / 2) useful eigenvectors, at most m - 1.
         random_state: seed of k-means.
         layers: 1 or 2.
-        anchors: m, centres of k-means; as many as samples where there are fewer. Centres that are no sample's neighbour are dropped.
+        anchors: m, centres of k-means; as many as distinct samples where there are fewer. Centres that are no sample's
+            neighbour are dropped.
         nearest: s, anchors each sample is connected to (the paper tunes 2 .. m / 10).
         clustering_iterations: of k-means.
 
@@ -67,7 +69,9 @@ class AGH(ShallowMethod):
         if self.layers not in (1, 2):
             raise ValueError(f"AGH has 1 or 2 layers, got layers={self.layers!r}")
         if self.bits % self.layers:
-            raise ValueError(f"AGH with two layers gives two bits an eigenvector: ask for an even number of bits, not {self.bits}")
+            raise ValueError(
+                f"AGH with two layers gives two bits an eigenvector: {self.bits} bits are odd, ask for an even number"
+            )
         clusters = KMeans(
             min(self.anchors, len(np.unique(X, axis=0))),
             n_init=1,
@@ -115,8 +119,8 @@ def graph_eigenvectors(Z: scipy.sparse.csr_matrix, count: int) -> tuple[Matrix, 
     useful = np.flatnonzero((values > NEGLIGIBLE) & (values < 1 - TRIVIAL))[::-1]
     if count > len(useful):
         raise ValueError(
-            f"AGH needs {count} eigenvectors for these bits, and the graph of n_samples = {Z.shape[0]} on {Z.shape[1]} anchors has "
-            f"{len(useful)}; ask for fewer bits, or raise anchors or nearest"
+            f"AGH needs {count} eigenvectors for these bits, and the graph of n_samples = {Z.shape[0]} on {Z.shape[1]} "
+            f"anchors has {len(useful)}; ask for fewer bits, or raise anchors or nearest"
         )
     chosen = useful[:count]
     scale = np.sqrt(Z.shape[0] / values[chosen])

@@ -61,7 +61,7 @@ class ClassCodes(DeepMethod):
             weights = one_hot(logits.argmax(1), self.num_classes).to(logits.dtype)
         else:
             each = logits.sigmoid()
-            weights = torch.where(self.several, each / each.sum(1, keepdim=True), logits.softmax(1))
+            weights = torch.where(self.several, each / each.sum(1, keepdim=True).clamp(min=1e-12), logits.softmax(1))
         return weights @ self.codewords.to(logits.dtype)
 
     def loss(self, batch: CodeBatch) -> dict[str, Tensor]:

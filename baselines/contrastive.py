@@ -14,8 +14,8 @@ from torch import Tensor
 def contrastive(codes: Tensor, similarity: Tensor, margin: float) -> dict[str, Tensor]:
     """The loss over all pairs i < j of a batch, each of the two terms a mean over its own pairs.
 
-    So both terms weigh the same, as in the equation, however many pairs of each kind there are. A term without pairs is 0. The
-    gradient of a distance of 0 is taken as 0.
+    So both terms weigh the same, as in the equation, however many pairs of each kind there are. A term without pairs is
+    0. The gradient of a distance of 0 is taken as 0.
 
     Args:
         codes: (b, K) float.

@@ -5,8 +5,9 @@ With B in {-1, +1}^(N x K), classifier W (K, C), targets Y (N, C) and real codes
     W-step   W = argmin |Y - B W|^2 + ridge |W|^2 = (B'B + ridge I)^-1 B'Y
     B-step   min over B of |Y - B W|^2 + pull |B - U|^2:  b_k = sgn(p_k - B_{-k} W_{-k} w_k'),  P = Y W' + pull U
 
-where b_k is the k-th column of B, w_k the k-th row of W and _{-k} leaves the k-th out. Each column is the exact minimiser with
-the others fixed, so neither step increases the objective. Shen et al., Supervised Discrete Hashing (CVPR 2015), section 3.
+where b_k is the k-th column of B, w_k the k-th row of W and _{-k} leaves the k-th out. Each column is the exact
+minimiser with the others fixed, so neither step increases the objective. Shen et al., Supervised Discrete Hashing (CVPR
+2015), section 3.
 """
 
 from __future__ import annotations

@@ -1,34 +1,37 @@
-"""Deep l-infinity siamese network: codes that are nearly antipodal because the encoder solves a bounded least-squares problem.
+"""Deep l-infinity siamese network: codes that are nearly antipodal because the encoder solves a bounded least-squares
+problem.
 
-The encoder is two unfolded ADMM iterations of  min |D x - y|^2 / 2,  |x|_inf <= lam  (see `unfolded`), with everything learned:
+The encoder is two unfolded ADMM iterations of  min |D x - y|^2 / 2,  |x|_inf <= lam  (see `unfolded`), with everything
+learned:
 
     z_0 = B(W y),   z_k = B(W y + S_k z_{k-1} + b_k), k = 1, 2,   B(u) = lam * clip(u / lam, -1, 1)
 
-It starts from a K-SVD dictionary and is trained with the contrastive loss. Wang, Yang, Chang, Ling, Huang, Learning a Deep
-l-infinity Encoder for Hashing (IJCAI 2016), equations (1) to (12). Equation (12) is printed with a minus between its terms, which
-would draw dissimilar pairs together; a plus is meant (Hadsell et al., 2006).
+It starts from a K-SVD dictionary and is trained with the contrastive loss. Wang, Yang, Chang, Ling, Huang, Learning a
+Deep l-infinity Encoder for Hashing (IJCAI 2016), equations (1) to (12). Equation (12) is printed with a minus between
+its terms, which would draw dissimilar pairs together; a plus is meant (Hadsell et al., 2006).
 """
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from hashbench.models import CodeBatch, DeepMethod, FitContext
 from hashbench.models.deep import require
 from hashbench_baselines.contrastive import contrastive
-from hashbench_baselines.ksvd import ksvd
-from hashbench_baselines.unfolded import BoundedLinear, Unfolded, admm, admm_matrices, code_layer_inputs
+from hashbench_baselines.dictionary_start import DictionaryStart, Matrix
+from hashbench_baselines.unfolded import BoundedLinear, Unfolded, admm, admm_matrices
 
 
 class DeepLinf(DeepMethod):
     """Deep l-infinity siamese network; logits and codes are z_2.
 
-    The paper leaves open the bound lam, the scale of the input beside the margin, and K-SVD's settings. Here lam starts at
-    m / sqrt(2 N), so that codes with half their bits different are m apart, and W is scaled so that the median absolute entry
-    of the least-squares solution equals lam, so that about half of all entries start at the bound. D is found on up to
-    `ksvd_samples` training samples.
+    The paper leaves open the bound lam, the scale of the input beside the margin, and K-SVD's settings. Here lam starts
+    at m / sqrt(2 N), so that codes with half their bits different are m apart, and W is scaled so that the median
+    absolute entry of the least-squares solution equals lam, so that about half of all entries start at the bound. D is
+    found on up to `ksvd_samples` training samples.
 
     Args:
         margin: m > 0.
@@ -59,15 +62,10 @@ class DeepLinf(DeepMethod):
         require(stages >= 0, f"deep_linf: stages = {stages} must be >= 0")
         require(beta > 0, f"deep_linf: beta = {beta} must be > 0: it is the penalty of ADMM")
         require(init in ("ksvd", "random"), f"deep_linf: init = {init!r} must be ksvd or random")
-        require(sparsity >= 1, f"deep_linf: sparsity = {sparsity} must be >= 1")
-        require(ksvd_iterations >= 1, f"deep_linf: ksvd_iterations = {ksvd_iterations} must be >= 1")
-        require(
-            init == "random" or bits <= min(num_train, ksvd_samples),
-            f"deep_linf: K-SVD needs at least as many samples as bits, and {min(num_train, ksvd_samples)} training samples "
-            f"are fewer than {bits}: take fewer bits, raise ksvd_samples, or set init=random",
-        )
-        self.margin, self.stages, self.beta, self.init = margin, stages, beta, init
-        self.sparsity, self.ksvd_iterations, self.ksvd_samples = sparsity, ksvd_iterations, ksvd_samples
+        self.margin, self.stages, self.beta = margin, stages, beta
+        self.start: DictionaryStart | None = None
+        if init == "ksvd":
+            self.start = DictionaryStart("deep_linf", bits, num_train, sparsity, ksvd_iterations, ksvd_samples)
 
     @property
     def first_bound(self) -> float:
@@ -84,16 +82,13 @@ class DeepLinf(DeepMethod):
 
     def begin_fit(self, fit: FitContext) -> None:
         """First values of W, S_k and b_k from a K-SVD dictionary and the multipliers of ADMM, equation (11)."""
-        if self.init == "random":
-            return
-        rng = np.random.default_rng(int(torch.randint(2**63 - 1, (), generator=fit.generator)))
-        samples = code_layer_inputs(fit, self.ksvd_samples)
-        dictionary = ksvd(samples, self.bits, self.sparsity, self.ksvd_iterations, rng)
-        initialise(fit.network.code_layer, dictionary, samples, self.first_bound, self.beta)
+        if self.start is not None:
+            dictionary, samples = self.start.learn(fit)
+            initialise(cast(Unfolded, fit.network.code_layer), dictionary, samples, self.first_bound, self.beta)
 
 
-def initialise(encoder: nn.Module, dictionary: np.ndarray, samples: np.ndarray, bound: float, beta: float) -> None:
-    """Set an `Unfolded` encoder to ADMM for a dictionary D (n, N), with b_k from the mean multiplier over (M, n) samples."""
+def initialise(encoder: Unfolded, dictionary: Matrix, samples: Matrix, bound: float, beta: float) -> None:
+    """Set an encoder to ADMM for a dictionary D (n, N), with b_k from the mean multiplier over (M, n) samples."""
     solution = np.linalg.lstsq(dictionary, samples.T, rcond=None)[0]
     scale = bound / max(float(np.median(np.abs(solution))), 1e-12)
     analysis, feedback, to_bias = admm_matrices(dictionary, beta)

@@ -5,8 +5,8 @@ With V(K, r) = sum_{j <= r} binom(K, j), the number of words within distance r o
     Gilbert-Varshamov   C words at pairwise distance >= d exist if C V(K, d - 1) <= 2^K
     Hamming             C words at pairwise distance >= d do not exist if C V(K, floor((d - 1) / 2)) > 2^K
 
-Wang, Pan, Liu, Zhang, Xu, Deep Hashing with Minimal-Distance-Separated Hash Centers (CVPR 2023), section 3.2. The floats of the
-authors' code give the same values; whole numbers give them for every K.
+Wang, Pan, Liu, Zhang, Xu, Deep Hashing with Minimal-Distance-Separated Hash Centers (CVPR 2023), section 3.2. The
+floats of the authors' code give the same values; whole numbers give them for every K.
 """
 
 from __future__ import annotations

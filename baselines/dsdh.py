@@ -3,8 +3,9 @@
     J = sum_ij [ log(1 + e^T_ij) - s_ij T_ij ] + mu sum_i |y_i - W'b_i|^2 + nu |W|^2 + eta sum_i |b_i - u_i|^2,
     T_ij = <u_i, u_j> / 2,  b_i in {-1, +1}^K
 
-Network, W and B are updated in turn: the network by gradient steps with B fixed, then W in closed form, then B by discrete
-cyclic coordinate descent. Li, Sun, He, Tan, Deep Supervised Discrete Hashing (NIPS 2017), equations (6) to (14).
+Network, W and B are updated in turn: the network by gradient steps with B fixed, then W in closed form, then B by
+discrete cyclic coordinate descent. Li, Sun, He, Tan, Deep Supervised Discrete Hashing (NIPS 2017), equations (6) to
+(14).
 """
 
 from __future__ import annotations
@@ -22,21 +23,23 @@ from hashbench_baselines.dcc import classifier, descend, signs
 class DSDH(DeepMethod):
     """DSDH on the global batch, with B (N, K), W (K, C) and the last codes U (N, K) of all training samples as buffers.
 
-    What the network minimises is an estimate of J / N^2 with the paper's weights: a mean over pairs, and eta / N times the
-    mean over samples of |b_i - u_i|^2. W and B do not depend on that scale.
+    What the network minimises is an estimate of J / N^2 with the paper's weights: a mean over pairs, and eta / N times
+    the mean over samples of |b_i - u_i|^2. W and B do not depend on that scale.
 
-    Partners of a sample in the likelihood are all training samples at their last known codes ('bank', the authors') or the
-    batch ('batch'). The bank carries no gradient, so its mean is counted twice: each pair is met from both of its sides, which
-    gives the authors' gradient (S - A) U.
+    Partners of a sample in the likelihood are all training samples at their last known codes ('bank', the authors') or
+    the batch ('batch'). The bank carries no gradient, so its mean is counted twice: each pair is met from both of its
+    sides, which gives the authors' gradient (S - A) U.
 
-    With dcc='epoch', W and B of the whole training set are updated after each epoch, from B = sgn(U) before the first. With
-    dcc='batch', as in the authors' code, each batch has its own W, from sgn(U_batch), and its own B, by sweeps from zero.
+    With dcc='epoch', W and B of the whole training set are updated after each epoch, from B = sgn(U) before the first.
+    With dcc='batch', as in the authors' code, each batch has its own W, from sgn(U_batch), and its own B, by sweeps
+    from zero.
 
     Args:
         mu: weight > 0 of the classifier's error.
         nu: weight > 0 of |W|^2.
         eta: weight >= 0 of |b - u|^2.
-        eta_network: weight of the mean over samples and bits of (b - u)^2 in the network's loss, where it is to differ from
+        eta_network: weight of the mean over samples and bits of (b - u)^2 in the network's loss, where it is to differ
+        from
             what eta implies (eta K / N); None: it does not.
         sweeps: passes over the bits in each B-step, at most; it ends early once nothing changes.
         partners: 'bank' or 'batch'.

@@ -2,9 +2,9 @@
 
     minimise sum_{i != j} <h_i, h_j>   subject to   <h_i, h_j> <= K - 2d,   h_i in {-1, +1}^K
 
-`admm_centres` takes the words in turn and solves for one with the others fixed by lp-box ADMM, as MDSHC does (CVPR 2023,
-section 3.2). `separate` is a search by single bits for what ADMM leaves too close, and `scattered` the construction behind the
-Gilbert-Varshamov bound, which cannot fail at the distance that the bound guarantees.
+`admm_centres` takes the words in turn and solves for one with the others fixed by lp-box ADMM, as MDSHC does (CVPR
+2023, section 3.2). `separate` is a search by single bits for what ADMM leaves too close, and `scattered` the
+construction behind the Gilbert-Varshamov bound, which cannot fail at the distance that the bound guarantees.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def distances(centres: Centres) -> NDArray[np.int64]:
 
 
 def quality(centres: Centres, distance: int) -> tuple[int, float]:
-    """What is maximised: the smallest distance as far as it is asked for, then mean + smallest - variance (the authors')."""
+    """What is maximised: the smallest distance as far as it is asked for, then mean + smallest - variance."""
     all_pairs = distances(centres)
     if not len(all_pairs):
         return distance, 0.0
@@ -36,7 +36,8 @@ def quality(centres: Centres, distance: int) -> tuple[int, float]:
 
 
 def hadamard_centres(bits: int, words: int, rng: np.random.Generator) -> Centres:
-    """Rows of the Hadamard matrix, then their negatives, then random words of K/2 ones; random bits if K is no power of 2.
+    """Rows of the Hadamard matrix, then their negatives, then random words of K/2 ones; random bits if K is no power of
+    2.
 
     The first K rows are K/2 apart, and a row and its negative K.
     """
@@ -100,7 +101,8 @@ def admm_word(
 
         minimise <c, h>   with  h = z1 (box),  h = z2 (sphere),  H h + z3 = K - 2d,  z3 >= 0,   c the mean of the others
 
-    The penalty grows from 1e-5 by 1.09 every 10 iterations up to 1e7; steps of the multipliers are 1.618 times the penalty.
+    The penalty grows from 1e-5 by 1.09 every 10 iterations up to 1e7; steps of the multipliers are 1.618 times the
+    penalty.
 
     Args:
         word: (K,) of -1 and +1, where to start.
@@ -144,8 +146,8 @@ def _separation(word: NDArray[np.float64], others: Centres, distance: int) -> tu
 def separate(centres: Centres, distance: int, rng: np.random.Generator, flips_a_word: int = 300) -> Centres:
     """Move words apart, one bit at a time, until every two are `distance` apart or `flips_a_word` C flips are made.
 
-    Each flip is in a word that has a neighbour too near: the bit that lowers sum_{i < j} max(d - D_ij, 0)^2 the most, ties at
-    random; now and then a random bit, to leave local minima.
+    Each flip is in a word that has a neighbour too near: the bit that lowers sum_{i < j} max(d - D_ij, 0)^2 the most,
+    ties at random; now and then a random bit, to leave local minima.
 
     Returns:
         The best by `quality` on the way.
@@ -174,8 +176,8 @@ def separate(centres: Centres, distance: int, rng: np.random.Generator, flips_a_
 def scattered(bits: int, words: int, distance: int, rng: np.random.Generator) -> Centres:
     """Random words, each kept if it is `distance` away from all kept before.
 
-    At `guaranteed_distance` the words kept so far exclude at most the share 1 - 1/C of all words, so a try succeeds with
-    probability 1/C or more and this ends.
+    At `guaranteed_distance` the words kept so far exclude at most the share 1 - 1/C of all words, so a try succeeds
+    with probability 1/C or more and this ends.
     """
     kept = np.empty((0, bits))
     while len(kept) < words:

@@ -1,8 +1,9 @@
 """Iterative quantisation: rotate the leading principal components so that their signs lose least.
 
-    min over B in {-1, +1}^(N x K) and R^T R = I of  ||B - V R||^2,   V = (X - mean) W,  W the K leading principal directions
+    min over B in {-1, +1}^(N x K) and R^T R = I of  ||B - V R||^2
 
-alternates B = sgn(V R) and R = S' S^T where B^T V = S Omega S'^T: each step is the exact minimum, so the loss never increases.
+V = (X - mean) W with W the K leading principal directions. B = sgn(V R) and R = S' S^T, where B^T V = S Omega S'^T, in
+turn: each step is the exact minimum, so the loss never increases.
 Y. Gong and S. Lazebnik, "Iterative quantization: a Procrustean approach to learning binary codes", CVPR 2011.
 """
 

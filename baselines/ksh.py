@@ -1,14 +1,14 @@
 """Supervised hashing with kernels: inner products of codes follow a pairwise similarity, one bit after the other.
 
-    min over A of  || r^-1 B B^T - S ||_F^2,   B = sgn(K A)                                       (the paper's Eq. (8))
+    min over A of  || r^-1 B B^T - S ||_F^2,   B = sgn(K A)
 
-S_ij = 1 for samples that share a label, else -1; K (l, m) Gaussian kernels between l labelled samples and m anchors, every column less
-its mean. Greedily, with R_1 = r S and R_{k+1} = R_k - b_k b_k^T, bit k maximises b^T R_k b over b = sgn(K a): first relaxed to
-the top eigenvector of K^T R_k K a = mu K^T K a (Eq. (12)), then with sgn replaced by phi(t) = 2 / (1 + e^-t) - 1 and
-minimised by Nesterov's method from there (Eq. (14)); the smoothed solution is taken only where its bits are better.
+S_ij = 1 for samples that share a label, else -1; K (l, m) Gaussian kernels between l labelled samples and m anchors,
+every column less its mean. Greedily, with R_1 = r S and R_{k+1} = R_k - b_k b_k^T, bit k maximises b^T R_k b over
+b = sgn(K a): first relaxed to the top eigenvector of K^T R_k K a = mu K^T K a, then with sgn replaced by
+phi(t) = 2 / (1 + e^-t) - 1 and climbed by Nesterov's method; the smoothed solution is taken if its bits are better.
 W. Liu, J. Wang, R. Ji, Y.-G. Jiang and S.-F. Chang, "Supervised hashing with kernels", CVPR 2012.
 
-S is not formed: it is a small matrix between groups of equal targets, so every product with R costs O(l (m + k)) and not O(l^2).
+S is not formed: it is a small matrix between groups of equal targets, so a product with R costs O(l k) and not O(l^2).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class KSH(ShallowMethod):
         bits: K (the paper's r).
         random_state: seed of the anchors and of the labelled samples.
         anchors: m, drawn from the training samples; all of them where there are fewer.
-        labelled: l, how many samples' labels are used; None: all. The kernel's width and means always come from all samples.
+        labelled: l, of how many samples' labels are used; None: all. The kernel's width and means come from all samples.
         iterations: at most so many steps of Nesterov's method a bit.
         tolerance: it stops when a step changes the smoothed objective by less than this, per labelled sample.
         ridge: added to K^T K, relative to its mean diagonal entry, so that the eigenproblem is well posed.
@@ -50,7 +50,7 @@ class KSH(ShallowMethod):
         bits: int = 32,
         random_state: int | None = None,
         anchors: int = 300,
-        labelled: int | None = None,
+        labelled: int | None = 2000,
         iterations: int = 500,
         tolerance: float = 1e-2,
         ridge: float = 1e-6,

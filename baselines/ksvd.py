@@ -2,11 +2,11 @@
 
     minimise |Y - D X|^2   over unit atoms D (n, N) and codes X (N, M) with at most T non-zeros a column
 
-by turns of orthogonal matching pursuit for X and, atom by atom, a rank-one approximation of what the other atoms leave, for the
-samples that use it: atom and its coefficients change together. Aharon, Elad, Bruckstein (2006).
+by turns of orthogonal matching pursuit for X and, atom by atom, a rank-one approximation of what the other atoms leave,
+for the samples that use it: atom and its coefficients change together. Aharon, Elad, Bruckstein (2006).
 
-scikit-learn's DictionaryLearning solves another problem (an l1 penalty instead of T, and atoms updated with the codes held
-fixed), hence this one.
+scikit-learn's DictionaryLearning solves another problem (an l1 penalty instead of T, and atoms updated with the codes
+held fixed), hence this one.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ Matrix = NDArray[np.float64]
 def ksvd(samples: Matrix, atoms: int, sparsity: int, iterations: int, rng: np.random.Generator) -> Matrix:
     """Learn a dictionary.
 
-    A sample keeps its old code where pursuit finds a worse one, so the error never increases. An atom that no sample uses is
-    replaced by the sample that is represented worst.
+    A sample keeps its old code where pursuit finds a worse one, so the error never increases. An atom that no sample
+    uses is replaced by the sample that is represented worst.
 
     Args:
         samples: Y transposed, (M, n).
@@ -41,8 +41,8 @@ def ksvd(samples: Matrix, atoms: int, sparsity: int, iterations: int, rng: np.ra
     usable = np.flatnonzero(np.linalg.norm(samples, axis=1) > 0)
     require(
         len(usable) >= atoms,
-        f"K-SVD: a dictionary of {atoms} atoms starts from {atoms} samples, and {len(usable)} that are not zero are given: "
-        "take fewer bits or more training samples",
+        f"K-SVD: a dictionary of {atoms} atoms starts from as many samples, and {len(usable)} that are not zero are "
+        "given: take fewer bits or more training samples",
     )
     signals = samples.T
     dictionary = signals[:, rng.choice(usable, atoms, replace=False)]

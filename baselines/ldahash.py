@@ -3,9 +3,10 @@
     Sigma_P = E[(x - x')(x - x')^T | similar],  Sigma_N = E[(x - x')(x - x')^T | dissimilar]
     LDA: the K generalised eigenvectors of Sigma_N v = mu Sigma_P v with the largest mu
     DIF: the K eigenvectors of alpha Sigma_P - Sigma_N with the smallest eigenvalues
-    bit k = [v_k^T x >= t_k],  t_k minimises FN(t) + FP(t): similar pairs split, dissimilar pairs not split
+    bit k = [v_k^T x >= t_k],  t_k minimises FN(t) + FP(t), the shares of similar pairs split and dissimilar ones not
 
-C. Strecha, A. M. Bronstein, M. M. Bronstein and P. Fua, "LDAHash: improved matching with smaller descriptors", TPAMI 2012.
+C. Strecha, A. M. Bronstein, M. M. Bronstein and P. Fua, "LDAHash: improved matching with smaller descriptors", TPAMI
+2012.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class LDAHash(ShallowMethod):
     """LDAHash. The covariances are exact over all pairs of training samples, the thresholds over a sample of pairs.
 
     Args:
-        bits: K, at most the number of features. Beyond C - 1 for C classes, LDA's directions hardly separate the classes.
+        bits: K, at most the number of features. LDA's directions beyond C - 1 for C classes hardly separate them.
         random_state: seed of the pairs.
         variant: 'lda' or 'dif'.
         alpha: weight of the similar pairs in DIF.
@@ -56,7 +57,9 @@ class LDAHash(ShallowMethod):
         if self.variant not in ("lda", "dif"):
             raise ValueError(f"LDAHash has the variants 'lda' and 'dif', got variant={self.variant!r}")
         if self.bits > width:
-            raise ValueError(f"LDAHash takes one eigenvector a bit: {self.bits} bits asked of n_features = {width}; ask for fewer bits")
+            raise ValueError(
+                f"LDAHash takes one eigenvector a bit: {self.bits} bits asked, n_features = {width}; ask for fewer bits"
+            )
         similarity = Similarity(y)
         rng = check_random_state(self.random_state)
         similar, dissimilar = (similarity.sample_pairs(same, self.pairs, rng) for same in (True, False))
@@ -69,9 +72,7 @@ class LDAHash(ShallowMethod):
             _, vectors = scipy.linalg.eigh(self.alpha * near - far, subset_by_index=[0, self.bits - 1])
         self.projection_ = orient(vectors)
         values = X @ self.projection_
-        self.thresholds_, self.costs_ = best_thresholds(
-            (values[similar[0]], values[similar[1]]), (values[dissimilar[0]], values[dissimilar[1]])
-        )
+        self.thresholds_, self.costs_ = best_thresholds(values, similar, dissimilar)
 
     def _project(self, X: Matrix) -> Matrix:
         return X @ self.projection_ - self.thresholds_
@@ -81,7 +82,7 @@ def pair_covariance(X: Matrix, similarity: Similarity, similar: bool) -> Matrix:
     """(d, d) mean of (x - x')(x - x')^T over all (dis)similar pairs of two samples, without a loop over pairs."""
     X = X - X.mean(axis=0)
     related = (similarity.shared == similar).astype(np.float64)
-    partners = related @ similarity.sizes  # of a member of each group, itself included where it counts: that pair adds 0
+    partners = related @ similarity.sizes  # a sample may count as its own partner: that pair adds 0
     sums = similarity.group_sums(X)
     scatter = (X * partners[similarity.groups, None]).T @ X - sums.T @ related @ sums
     return 2 * scatter / similarity.pair_counts(similar).sum()

@@ -15,7 +15,7 @@ def sign(values: Matrix) -> Matrix:
 
 
 def orient(vectors: Matrix) -> Matrix:
-    """Columns turned so that the entry of largest magnitude is positive: an eigenvector's sign is otherwise left to LAPACK."""
+    """Columns turned so that the entry of largest magnitude is positive: LAPACK leaves an eigenvector's sign open."""
     largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])]
     return vectors * sign(largest)
 
@@ -30,6 +30,6 @@ def principal_directions(centred: Matrix, count: int) -> Matrix:
         _, vectors = scipy.linalg.eigh(centred.T @ centred, subset_by_index=[width - count, width - 1])
         return orient(vectors[:, ::-1])
     _, vectors = scipy.linalg.eigh(centred @ centred.T, subset_by_index=[rows - count, rows - 1])
-    # The last of `rows` centred rows has no variance left: QR completes the basis instead of dividing by its zero length.
+    # N centred rows span at most N - 1 directions: QR completes the basis instead of dividing by a length of zero.
     directions, _ = scipy.linalg.qr(centred.T @ vectors[:, ::-1], mode="economic")
     return orient(directions)

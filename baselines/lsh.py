@@ -21,8 +21,8 @@ class LSH(ShallowMethod):
     Args:
         bits: K.
         random_state: seed of the projections.
-        center: subtract the mean of the training samples. Without it, features that are all positive (histograms, GIST) lie
-            in one orthant and most hyperplanes split off few of them.
+        center: subtract the mean of the training samples. Without it, features that are all positive (histograms, GIST)
+            lie in one orthant, and most hyperplanes split off few of them.
 
     Attributes:
         mean_: (d,) what is subtracted.

@@ -1,7 +1,7 @@
 """MDSHC, minimal-distance-separated hash centres: every class has a binary centre, far from all others by construction.
 
-Stage 1 finds centres h_1 .. h_C in {-1, +1}^K at pairwise distance d, where d comes from the Gilbert-Varshamov bound; see
-`distance_bounds` and `hash_centres`. Stage 2 trains u = tanh(BN(linear)) with L = L_C + beta L_P + lam L_Q:
+Stage 1 finds centres h_1 .. h_C in {-1, +1}^K at pairwise distance d, where d comes from the Gilbert-Varshamov bound;
+see `distance_bounds` and `hash_centres`. Stage 2 trains u = tanh(BN(linear)) with L = L_C + beta L_P + lam L_Q:
 
     L_C = -mean_ic [ s_ic log p_ic + (1 - s_ic) log(1 - p_ic) ],   p_i = softmax_c( sqrt(K) cos(u_i, h_c) )
     L_P = mean over pairs that share a label of log(1 + exp( (1 - cos(u_i, v_j)) / 2 ))
@@ -28,17 +28,17 @@ from hashbench_baselines.momentum_encoder import MomentumEncoder
 class MDSHC(DeepMethod):
     """MDSHC. Centres, bank and momentum weights are buffers: all are in the checkpoint.
 
-    Samples with several labels are pulled towards all their centres by the same L_C, as in the authors' code; p is still a
-    softmax over classes, so the pull to one centre is a push from another. A sample's own code by the momentum encoder is
-    among its positives in L_P.
+    Samples with several labels are pulled towards all their centres by the same L_C, as in the authors' code; p is
+    still a softmax over classes, so the pull to one centre is a push from another. A sample's own code by the momentum
+    encoder is among its positives in L_P.
 
     Args:
         beta: weight >= 0 of L_P.
         lam: weight >= 0 of L_Q.
         momentum: m in [0, 1) of the momentum encoder.
-        epoch_change: L_P counts from this epoch on (the first is 0). The momentum encoder fills the bank from one earlier.
-        centres: 'separated' for stage 1, or 'hadamard' for its starting point alone.
-        centre_sweeps: sweeps of the constrained optimisation over all centres, at most.
+        epoch_change: L_P counts from this epoch on (the first is 0). The momentum encoder fills the bank from one
+        earlier. centres: 'separated' for stage 1, or 'hadamard' for its starting point alone. centre_sweeps: sweeps of
+        the constrained optimisation over all centres, at most.
     """
 
     needs_inputs = True
@@ -61,7 +61,7 @@ class MDSHC(DeepMethod):
         require(num_classes >= 2, f"mdshc: {num_classes} class leaves nothing to separate: it needs at least 2")
         require(
             num_classes <= 1 << bits,
-            f"mdshc: {num_classes} classes need {num_classes} different centres and {bits} bits give {1 << bits}: take more bits",
+            f"mdshc: {num_classes} classes need as many centres, and {bits} bits give {1 << bits}: take more bits",
         )
         require(beta >= 0, f"mdshc: beta = {beta} must be >= 0: it weighs the loss of positive pairs")
         require(lam >= 0, f"mdshc: lam = {lam} must be >= 0: it weighs the quantisation loss")
@@ -105,7 +105,7 @@ class MDSHC(DeepMethod):
         return terms
 
     def _momentum_codes(self, batch: CodeBatch) -> Tensor:
-        """(b, K) codes by the momentum encoder; the batch's own where there is none yet, or where nothing will read them."""
+        """(b, K) codes by the momentum encoder; the batch's own where there is none yet or nothing will read them."""
         if self.epoch + 1 < self.epoch_change or not self.encoder.ready or batch.inputs is None:
             return batch.codes.detach()
         return self.encoder(batch.inputs)

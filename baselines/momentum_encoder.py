@@ -18,8 +18,8 @@ class MomentumEncoder(nn.Module):
     """The averaged trainable weights of a network, and codes computed with them.
 
     The weights are buffers made by `start`, or by loading a checkpoint that has them: their names and shapes are the
-    network's and are not known to a constructor. Everything else (frozen weights, the modules) is borrowed from the network
-    that `attach` names. Batch norm uses the statistics of the batch, as in training, and keeps no running ones.
+    network's and are not known to a constructor. Everything else (frozen weights, the modules) is borrowed from the
+    network that `attach` names. Batch norm uses the statistics of the batch, as in training, and keeps no running ones.
 
     Args:
         momentum: m in [0, 1).
@@ -50,15 +50,15 @@ class MomentumEncoder(nn.Module):
     def update(self) -> None:
         """theta_k <- m theta_k + (1 - m) theta_q."""
         theirs = dict(self._network[0].named_parameters())
-        names = list(self._buffers)
-        averages = [self._buffers[name] for name in names]
-        torch._foreach_lerp_(averages, [theirs[_parameter_name(name)] for name in names], 1 - self.momentum)
+        averages = dict(self.named_buffers())
+        present: list[Tensor] = [theirs[_parameter_name(name)] for name in averages]
+        torch._foreach_lerp_(list(averages.values()), present, 1 - self.momentum)
 
     @torch.no_grad()
     def forward(self, inputs: Tensor) -> Tensor:
         """(b, ...) inputs -> (b, K) codes under the averaged weights. Changes nothing."""
         (network,) = self._network
-        own = {_parameter_name(name): value for name, value in self._buffers.items()}
+        own = {_parameter_name(name): value for name, value in self.named_buffers()}
         scratch = {name: value.clone() for name, value in network.named_buffers() if not name.startswith("method.")}
         return functional_call(network, {**own, **scratch}, (inputs,)).codes
 

@@ -2,8 +2,8 @@
 
     u = tanh(A_3 tanh(A_2 tanh(A_1 y)))
 
-Masci, Bronstein, Bronstein, Schmidhuber, Multimodal similarity-preserving hashing (TPAMI 2014), with the depth and the layers
-without bias that Deep l-infinity (IJCAI 2016) gives it in its comparison.
+Masci, Bronstein, Bronstein, Schmidhuber, Multimodal similarity-preserving hashing (TPAMI 2014), with the depth and the
+layers without bias that Deep l-infinity (IJCAI 2016) gives it in its comparison.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Parameter-sensitive hashing: of many one-bit hashes x -> [phi(x) >= T], the K that best tell similar from dissimilar pairs.
+"""Parameter-sensitive hashing: of many hashes x -> [phi(x) >= T], the K that best tell similar from dissimilar pairs.
 
     TP(T) = P[same bit | similar],  FP(T) = P[same bit | dissimilar];  T of phi minimises (1 - TP) + FP
 
-phi are the features themselves (axis-parallel decision stumps, as in the paper) or random projections of them. The minimum over T is
-exact on a sample of pairs; the K functions phi with the smallest minima are kept, each once.
+phi are the features themselves (axis-parallel decision stumps, as in the paper) or random projections of them. The
+minimum over T is exact on a sample of pairs; the K functions phi with the smallest minima are kept, each once.
 G. Shakhnarovich, P. Viola and T. Darrell, "Fast pose estimation with parameter-sensitive hashing", ICCV 2003.
 """
 
@@ -49,20 +49,19 @@ class PSH(ShallowMethod):
         phi = rng.standard_normal((width, self.projections)) if self.projections else np.eye(width)
         if self.bits > phi.shape[1]:
             raise ValueError(
-                f"PSH keeps one threshold a function: {self.bits} bits asked of {phi.shape[1]} functions (n_features = {width}); "
-                f"ask for fewer bits, or give projections={4 * self.bits} or more"
+                f"PSH keeps one threshold a function: {self.bits} bits asked of {phi.shape[1]} functions "
+                f"(n_features = {width}); ask for fewer bits, or give projections={4 * self.bits} or more"
             )
         similarity = Similarity(y)
         similar, dissimilar = (similarity.sample_pairs(same, self.pairs, rng) for same in (True, False))
         thresholds, costs = [], []
         for start in range(0, phi.shape[1], BLOCK):
             values = X @ phi[:, start : start + BLOCK]
-            found = best_thresholds((values[similar[0]], values[similar[1]]), (values[dissimilar[0]], values[dissimilar[1]]))
-            thresholds.append(found[0])
-            costs.append(found[1])
-        cost = np.concatenate(costs)
-        kept = np.argsort(cost, kind="stable")[: self.bits]
-        self.directions_, self.costs_ = phi[:, kept], cost[kept]
+            threshold, cost = best_thresholds(values, similar, dissimilar)
+            thresholds.append(threshold)
+            costs.append(cost)
+        kept = np.argsort(np.concatenate(costs), kind="stable")[: self.bits]
+        self.directions_, self.costs_ = phi[:, kept], np.concatenate(costs)[kept]
         self.thresholds_ = np.concatenate(thresholds)[kept]
 
     def _project(self, X: Matrix) -> Matrix:

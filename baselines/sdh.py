@@ -1,14 +1,14 @@
-"""Supervised discrete hashing: codes from which a linear classifier tells the classes, found bit by bit without relaxation.
+"""Supervised discrete hashing: codes that a linear classifier can tell apart, found bit by bit without relaxation.
 
-    J = ||Y - B W||^2 + lam ||W||^2 + nu (||B - Phi P||^2 + lam_f ||P||^2)      (the paper's Eq. (5) with its ridge on P)
+    J = ||Y - B W||^2 + lam ||W||^2 + nu (||B - Phi P||^2 + lam_f ||P||^2)
 
-B in {-1, +1}^(N x K) are the codes, Y (N, C) the one-hot or multi-hot targets, W (K, C) the classifier, Phi (N, m + 1) Gaussian
-kernels to m anchors and a column of ones, P the hash function: codes of any x are sgn(Phi(x) P). Cyclic steps, none of which
-increases J:
+B in {-1, +1}^(N x K) are the codes, Y (N, C) the one-hot or multi-hot targets, W (K, C) the classifier, Phi (N, m + 1)
+Gaussian kernels to m anchors and a column of ones, P the hash function: codes of any x are sgn(Phi(x) P). Three steps
+in turn, none of which increases J:
 
-    B: b_k = sgn(q_k - B_{-k} W_{-k} w_k^T),  Q = nu Phi P + Y W^T      (discrete cyclic coordinate descent, Eq. (12))
-    W = (B^T B + lam I)^-1 B^T Y                                        (Eq. (7))
-    P = (Phi^T Phi + lam_f I)^-1 Phi^T B                                (Eq. (6))
+    B: b_k = sgn(q_k - B_{-k} W_{-k} w_k^T),  Q = nu Phi P + Y W^T      (discrete cyclic coordinate descent)
+    W = (B^T B + lam I)^-1 B^T Y
+    P = (Phi^T Phi + lam_f I)^-1 Phi^T B
 
 F. Shen, C. Shen, W. Liu and H. T. Shen, "Supervised discrete hashing", CVPR 2015.
 """
@@ -36,8 +36,8 @@ class SDH(ShallowMethod):
         bits: K.
         random_state: seed of the anchors and of the first codes.
         anchors: m, drawn from the training samples; all of them where there are fewer.
-        sigma: width of the kernel exp(-||x - a||^2 / (2 sigma^2)); None: half the mean squared distance between samples and
-            anchors is sigma^2. The authors' 0.4 is for GIST of unit length.
+        sigma: width of the kernel exp(-||x - a||^2 / (2 sigma^2)). None: sigma^2 is half the mean squared distance
+            between samples and anchors. The authors' 0.4 is for GIST of unit length.
         unit_length: scale every sample to length 1 first, as the authors do.
         lam: weight of the ridge on the classifier.
         nu: weight of the hash function's fit against the classifier's.
@@ -85,24 +85,24 @@ class SDH(ShallowMethod):
         solve_phi = Ridge(phi, self.lam_f)
 
         B = sign(rng.standard_normal((len(X), self.bits)))
-        self.objective_: list[float] = []
-        for iteration in range(self.iterations + 1):
-            if iteration:
-                before, B = B, dcc(B, W, self.nu * fitted + Y @ W.T, self.sweeps)
-                self._note(Y, B, W, fitted, P)
-                if np.array_equal(B, before):
-                    break
+        W, P = Ridge(B, self.lam)(Y), solve_phi(B)
+        fitted = phi @ P
+        objective = [self._objective(Y, B, W, P, fitted)]
+        for _ in range(self.iterations):
+            before, B = B, dcc(B, W, self.nu * fitted + Y @ W.T, self.sweeps)
+            objective.append(self._objective(Y, B, W, P, fitted))
+            if np.array_equal(B, before):
+                break
             W = Ridge(B, self.lam)(Y)
-            if iteration:
-                self._note(Y, B, W, fitted, P)
+            objective.append(self._objective(Y, B, W, P, fitted))
             P = solve_phi(B)
             fitted = phi @ P
-            self._note(Y, B, W, fitted, P)
-        self.codes_, self.projection_ = B.astype(np.int8), P
+            objective.append(self._objective(Y, B, W, P, fitted))
+        self.codes_, self.projection_, self.objective_ = B.astype(np.int8), P, np.array(objective)
 
-    def _note(self, Y: Matrix, B: Matrix, W: Matrix, fitted: Matrix, P: Matrix) -> None:
+    def _objective(self, Y: Matrix, B: Matrix, W: Matrix, P: Matrix, fitted: Matrix) -> float:
         fit = np.sum((B - fitted) ** 2) + self.lam_f * np.sum(P**2)
-        self.objective_.append(float(np.sum((Y - B @ W) ** 2) + self.lam * np.sum(W**2) + self.nu * fit))
+        return float(np.sum((Y - B @ W) ** 2) + self.lam * np.sum(W**2) + self.nu * fit)
 
     def _scaled(self, X: Matrix) -> Matrix:
         return normalize(X) if self.unit_length else X

@@ -1,7 +1,7 @@
 """Similarity of training samples: two are similar when they share a label.
 
-The N x N matrix is never formed. Samples with equal targets form a group, and similarity is a matrix between groups: L groups for
-L classes, or for L distinct label sets.
+The N x N matrix is never formed. Samples with equal targets form a group, and similarity is a matrix between groups: L
+groups for L classes, or for L distinct label sets.
 """
 
 from __future__ import annotations

@@ -2,11 +2,14 @@
 
     z_0 = h(W y),   z_k = h(W y + S_k z_{k-1}), k = 1, 2,   h(u) = sgn(u) max(|u| - theta, 0)
 
-A bit is 1 where the sparse code is positive, so the many zeros count as 0. Masci, Bronstein, Bronstein, Sprechmann, Sapiro,
-Sparse similarity-preserving hashing (ICLR 2014), with the depth that Deep l-infinity (IJCAI 2016) gives it in its comparison.
+A bit is 1 where the sparse code is positive, so the many zeros count as 0. Masci, Bronstein, Bronstein, Sprechmann,
+Sapiro, Sparse similarity-preserving hashing (ICLR 2014), with the depth that Deep l-infinity (IJCAI 2016) gives it in
+its comparison.
 """
 
 from __future__ import annotations
+
+from typing import cast
 
 import numpy as np
 import torch
@@ -15,15 +18,15 @@ from torch import Tensor, nn
 from hashbench.models import CodeBatch, DeepMethod, FitContext
 from hashbench.models.deep import require
 from hashbench_baselines.contrastive import contrastive
-from hashbench_baselines.ksvd import ksvd
-from hashbench_baselines.unfolded import SoftThreshold, Unfolded, code_layer_inputs, shrinkage_matrices
+from hashbench_baselines.dictionary_start import DictionaryStart, Matrix
+from hashbench_baselines.unfolded import SoftThreshold, Unfolded, shrinkage_matrices
 
 
 class SNNH(DeepMethod):
     """SNNH; S_k is a stage's own, as in the encoder it is compared with, and theta is learned.
 
-    The first values are LISTA's for a K-SVD dictionary. W is then scaled so that the root mean square of z_0 is that of codes
-    of +-m / sqrt(2 K), half of whose bits are different at distance m; theta is the quantile `zeros` of |W y|.
+    The first values are LISTA's for a K-SVD dictionary. W is then scaled so that the root mean square of z_0 is that of
+    codes of +-m / sqrt(2 K), half of whose bits are different at distance m; theta is the quantile `zeros` of |W y|.
 
     Args:
         margin: m > 0 of the loss.
@@ -55,15 +58,10 @@ class SNNH(DeepMethod):
         require(output in ("sparse", "tanh"), f"snnh: output = {output!r} must be sparse or tanh")
         require(0 < zeros < 1, f"snnh: zeros = {zeros} must be in (0, 1): it is a share of the code")
         require(init in ("ksvd", "random"), f"snnh: init = {init!r} must be ksvd or random")
-        require(sparsity >= 1, f"snnh: sparsity = {sparsity} must be >= 1")
-        require(ksvd_iterations >= 1, f"snnh: ksvd_iterations = {ksvd_iterations} must be >= 1")
-        require(
-            init == "random" or bits <= min(num_train, ksvd_samples),
-            f"snnh: K-SVD needs at least as many samples as bits, and {min(num_train, ksvd_samples)} training samples are "
-            f"fewer than {bits}: take fewer bits, raise ksvd_samples, or set init=random",
-        )
-        self.margin, self.stages, self.output, self.zeros, self.init = margin, stages, output, zeros, init
-        self.sparsity, self.ksvd_iterations, self.ksvd_samples = sparsity, ksvd_iterations, ksvd_samples
+        self.margin, self.stages, self.output, self.zeros = margin, stages, output, zeros
+        self.start: DictionaryStart | None = None
+        if init == "ksvd":
+            self.start = DictionaryStart("snnh", bits, num_train, sparsity, ksvd_iterations, ksvd_samples)
 
     def code_layer(self, in_features: int) -> nn.Module:
         """LISTA, (b, in_features) -> (b, K), and the linear part of the tanh layer if there is one."""
@@ -73,7 +71,7 @@ class SNNH(DeepMethod):
         )
 
     def activation(self, logits: Tensor) -> Tensor:
-        """tanh, or the code itself with its zeros made the smallest negative number: the harness reads a bit as code >= 0."""
+        """tanh, or z_2 with its zeros made the smallest negative number: the harness reads a bit as code >= 0."""
         if self.output == "tanh":
             return logits.tanh()
         return torch.where(logits > 0, logits, logits - torch.finfo(logits.dtype).tiny)
@@ -84,17 +82,14 @@ class SNNH(DeepMethod):
 
     def begin_fit(self, fit: FitContext) -> None:
         """First values of W, S_k and theta from a K-SVD dictionary."""
-        if self.init == "random":
-            return
-        rng = np.random.default_rng(int(torch.randint(2**63 - 1, (), generator=fit.generator)))
-        samples = code_layer_inputs(fit, self.ksvd_samples)
-        dictionary = ksvd(samples, self.bits, self.sparsity, self.ksvd_iterations, rng)
-        size = self.margin / (2 * self.bits) ** 0.5
-        initialise(fit.network.code_layer[0], dictionary, samples, size, self.zeros)
+        if self.start is not None:
+            dictionary, samples = self.start.learn(fit)
+            encoder = cast(Unfolded, cast(nn.Sequential, fit.network.code_layer)[0])
+            initialise(encoder, dictionary, samples, self.margin / (2 * self.bits) ** 0.5, self.zeros)
 
 
-def initialise(encoder: nn.Module, dictionary: np.ndarray, samples: np.ndarray, size: float, zeros: float) -> None:
-    """Set an `Unfolded` encoder to LISTA for a dictionary D (n, N), with z_0 of root mean square `size` on (M, n) samples."""
+def initialise(encoder: Unfolded, dictionary: Matrix, samples: Matrix, size: float, zeros: float) -> None:
+    """Set an encoder to LISTA for a dictionary D (n, N), with z_0 of root mean square `size` on (M, n) samples."""
     analysis, feedback = shrinkage_matrices(dictionary)
     base = np.abs(samples @ analysis.T)
     threshold = float(np.quantile(base, zeros))

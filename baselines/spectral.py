@@ -1,8 +1,8 @@
 """Spectral hashing: signs of the smoothest eigenfunctions of a uniform distribution on the box of principal components.
 
-On [a, b] the eigenfunctions of the 1-D Laplacian are cos(m pi (x - a) / (b - a)) with eigenvalues that grow as (m pi / (b - a))^2.
-Bits are the K (component, m >= 1) of smallest eigenvalue. Products of functions of several components are left out, as in the paper:
-their bits follow from the others.
+On [a, b] the eigenfunctions of the 1-D Laplacian are cos(m pi (x - a) / (b - a)), with eigenvalues that grow as
+(m pi / (b - a))^2. Bits are the K pairs (component, m >= 1) of smallest eigenvalue. Products of functions of several
+components are left out, as in the paper: their bits follow from the others.
 Y. Weiss, A. Torralba and R. Fergus, "Spectral hashing", NIPS 2008.
 """
 
@@ -39,7 +39,7 @@ class SpectralHashing(ShallowMethod):
         extent = values.max(axis=0) - self.low_
         if not extent.max() > 0:
             raise ValueError("spectral hashing needs samples that differ: all rows are equal")
-        # The widest component alone offers K modes. One narrower than 1/K of it offers none that is slower, however narrow.
+        # The widest component offers K modes, so one narrower than 1/K of it is never chosen, however narrow it is.
         extent = np.maximum(extent, extent.max() / (2 * self.bits))
         frequency = np.pi * np.arange(1, self.bits + 1)[:, None] / extent
         chosen = np.argsort(frequency, axis=None, kind="stable")[: self.bits]

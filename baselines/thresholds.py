@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hashbench_baselines.linear import Matrix
 
 
-def best_thresholds(similar: tuple[Matrix, Matrix], dissimilar: tuple[Matrix, Matrix]) -> tuple[Matrix, Matrix]:
+Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Row numbers of the first and of the second samples."""
+
+
+def best_thresholds(values: Matrix, similar: Pairs, dissimilar: Pairs) -> tuple[Matrix, Matrix]:
     """The exact minimum over T of FN(T) + FP(T), for every axis by itself.
 
-    A pair is split when its smaller value is < T and its larger is >= T. FN is the share of similar pairs that are split, FP the
-    share of dissimilar pairs that are not. Both change only at the values of the pairs, so one sort finds the best T.
+    A pair is split when its smaller value is < T and its larger is >= T. FN is the share of similar pairs that are
+    split, FP the share of dissimilar pairs that are not. Both change only at values of the pairs: one sort finds T.
 
     Args:
-        similar, dissimilar: the two sides of the pairs, (P, K) values on K axes each.
+        values: (N, K) samples on K axes.
+        similar, dissimilar: sampled pairs of rows.
 
     Returns:
-        (K,) thresholds and (K,) FN + FP there. An axis on which all values are equal splits nothing: T = value, FN + FP = 1.
+        (K,) thresholds and (K,) FN + FP there. An axis on which all values are equal splits nothing: T = value and
+        FN + FP = 1.
     """
-    values, weights = [], []
-    for (a, b), weight in ((similar, 1.0 / len(similar[0])), (dissimilar, -1.0 / len(dissimilar[0]))):
-        values += [np.minimum(a, b), np.maximum(a, b)]
-        weights += [np.full(len(a), weight), np.full(len(a), -weight)]
-    points, steps = np.concatenate(values), np.concatenate(weights)
+    ends, weights = [], []
+    for (first, second), weight in ((similar, 1.0 / len(similar[0])), (dissimilar, -1.0 / len(dissimilar[0]))):
+        ends += [np.minimum(values[first], values[second]), np.maximum(values[first], values[second])]
+        weights += [np.full(len(first), weight), np.full(len(first), -weight)]
+    points, steps = np.concatenate(ends), np.concatenate(weights)
     order = np.argsort(points, axis=0)
     points = np.take_along_axis(points, order, axis=0)
     # After point i, T in (points[i], points[i + 1]]; between equal points there is no T.

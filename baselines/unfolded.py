@@ -13,17 +13,15 @@ Sparse coding by iterated shrinkage (LISTA, ICML 2010):
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import softplus
-
-from hashbench.models import FitContext
 
 Matrix = NDArray[np.float64]
 
@@ -108,7 +106,7 @@ class Unfolded(nn.Module):
     def set(self, analysis: Matrix, feedback: Matrix, biases: Sequence[Matrix], threshold: float) -> None:
         """Give W (N, n), one S (N, N) for all stages, b_k (N,) where there are biases, and the threshold."""
         self.analysis.weight.copy_(torch.from_numpy(analysis))
-        for k, stage in enumerate(self.stages):
+        for k, stage in enumerate(cast(Iterable[nn.Linear], self.stages)):
             stage.weight.copy_(torch.from_numpy(feedback))
             if biases:
                 stage.bias.copy_(torch.from_numpy(biases[k]))
@@ -143,15 +141,3 @@ def shrinkage_matrices(dictionary: Matrix) -> tuple[Matrix, Matrix]:
     gram = dictionary.T @ dictionary
     lipschitz = np.linalg.eigvalsh(gram)[-1]
     return dictionary.T / lipschitz, np.eye(len(gram)) - gram / lipschitz
-
-
-def code_layer_inputs(fit: FitContext, samples: int) -> Matrix:
-    """What the code layer is given for up to `samples` training samples drawn at random: (M, n) float64.
-
-    Batch norm in the shared hidden layers uses the statistics of these samples, as in a first training step.
-    """
-    rows = torch.randperm(len(fit.labels), generator=fit.generator)[:samples]
-    features = fit.features()
-    with torch.no_grad():
-        hidden = copy.deepcopy(fit.network.hidden).train()
-        return hidden(features[rows.to(features.device)]).double().cpu().numpy()

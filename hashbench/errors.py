@@ -14,6 +14,10 @@ class RunFailedError(RuntimeError):
     """A run that was asked for correctly did not finish. One line. Exit code 1."""
 
 
+class Interrupted(BaseException):
+    """Ctrl-C during a run; the message says what is saved and how to go on. Exit code 130."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The nearest known names as a sentence that fits at the end of an error message.
 

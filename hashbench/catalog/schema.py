@@ -65,6 +65,7 @@ class BackboneEntry(ClassEntry):
     hparams: dict[str, Any] = Field(default_factory=dict)
     inputs: Literal["image", "feature"] = "image"
     image_size: int | None = Field(None, gt=0, description="pixels it was made for; None: any size")
+    download: bool = Field(True, description="whether pretrained weights can be downloaded; else they come with --weights")
     mean: list[float] = Field(default_factory=lambda: [0.485, 0.456, 0.406])
     std: list[float] = Field(default_factory=lambda: [0.229, 0.224, 0.225])
 

@@ -14,7 +14,7 @@ from hashbench.cli.leaderboard import leaderboard
 from hashbench.cli.list_ import list_
 from hashbench.cli.run import run
 from hashbench.cli.show import show
-from hashbench.errors import RunFailedError, UserError
+from hashbench.errors import Interrupted, RunFailedError, UserError
 
 # Typer brings its own copy of click in newer versions; the classes are reached through what it exports in all of them.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -58,15 +58,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(arguments: Sequence[str] | None) -> int:
     try:
         result = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
-        return result if isinstance(result, int) else 0
+        return _fail("interrupted", 130) if result == 130 else int(result or 0)  # typer turns Ctrl-C into 130 itself
+    except Interrupted as error:
+        return _fail(str(error), 130)
     except UserError as error:
         return _fail(str(error), 2)
     except RunFailedError as error:
         return _fail(str(error), 1)
     except ClickException as error:
         return _fail_usage(error)
-    except (KeyboardInterrupt, typer.Abort) as error:
-        return _fail(str(error.__cause__ or error) or "interrupted", 130)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("interrupted", 130)
     except BrokenPipeError:
         sys.stderr.close()
         return 0

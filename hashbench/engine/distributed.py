@@ -6,7 +6,9 @@ into a rank's own rows only, so the sum over ranks of the parameters' gradients 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -21,6 +23,21 @@ def rank() -> int:
 def world_size() -> int:
     """Number of processes, 1 where nothing was launched."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def barrier() -> None:
+    """Wait for all processes."""
+    if world_size() > 1:
+        dist.barrier()
+
+
+def agreed(value: bool | None) -> bool:
+    """What the first process says, on every process. The others pass None."""
+    if world_size() == 1:
+        return bool(value)
+    said: list[Any] = [value]
+    dist.broadcast_object_list(said)
+    return bool(said[0])
 
 
 class _Gather(torch.autograd.Function):
@@ -51,16 +68,94 @@ def gather_rows(rows: Tensor) -> Tensor:
     return _Gather.apply(rows, [int(c) for c in counts])
 
 
-def sum_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
-    """All-reduce (sum) the gradients of all parameters in one flat message."""
+def sum_gradients(parameters: Iterable[torch.nn.Parameter], replicated: Iterable[torch.nn.Parameter] = ()) -> None:
+    """All-reduce the gradients of all parameters in one flat message.
+
+    Gradients are summed over ranks; those of `replicated` parameters are averaged, because every rank has computed them
+    whole: they are used after the gathering, on the global batch.
+    """
     if world_size() == 1:
         return
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    if not gradients:
+    whole = {id(p) for p in replicated}
+    with_gradient = [p for p in parameters if p.grad is not None]
+    if not with_gradient:
         return
+    gradients = [p.grad / world_size() if id(p) in whole else p.grad for p in with_gradient]
     flat = torch.cat([g.reshape(-1) for g in gradients])
     dist.all_reduce(flat)
-    offset = 0
-    for gradient in gradients:
-        gradient.copy_(flat[offset : offset + gradient.numel()].view_as(gradient))
-        offset += gradient.numel()
+    for parameter, summed in zip(with_gradient, flat.split([g.numel() for g in gradients]), strict=True):
+        parameter.grad = summed.view_as(parameter).clone()
+
+
+class GlobalBatchNorm(torch.nn.Module):
+    """Batch norm whose training statistics are those of the global batch, on any device and backend.
+
+    Shares weight, bias and running statistics with the layer it stands for, under the same names.
+
+    Args:
+        layer: BatchNorm1d or BatchNorm2d with affine parameters or without.
+    """
+
+    def __init__(self, layer: torch.nn.modules.batchnorm._BatchNorm) -> None:
+        super().__init__()
+        self.eps, self.momentum = layer.eps, layer.momentum
+        self.weight, self.bias = layer.weight, layer.bias
+        for name in ("running_mean", "running_var", "num_batches_tracked"):
+            self.register_buffer(name, getattr(layer, name))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(b, C, ...) -> (b, C, ...), as torch's batch norm on the rows of all processes together."""
+        running_mean, running_var = self.running_mean, self.running_var
+        if not self.training:
+            return torch.nn.functional.batch_norm(
+                inputs, running_mean, running_var, self.weight, self.bias, eps=self.eps
+            )
+        axes = [axis for axis in range(inputs.ndim) if axis != 1]
+        count = inputs.new_tensor([inputs.numel() / inputs.shape[1]])
+        total = _AllSum.apply(torch.cat([inputs.sum(axes), count]))
+        number = total[-1].detach()
+        mean = total[:-1] / number
+        shape = [1, -1] + [1] * (inputs.ndim - 2)
+        centred = inputs - mean.view(shape)
+        variance = _AllSum.apply((centred * centred).sum(axes)) / number
+        with torch.no_grad():
+            self.num_batches_tracked += 1
+            share = self.momentum if self.momentum is not None else 1.0 / float(self.num_batches_tracked)
+            running_mean.lerp_(mean, share)
+            running_var.lerp_(variance * number / (number - 1), share)
+        scaled = centred * torch.rsqrt(variance + self.eps).view(shape)
+        if self.weight is not None:
+            scaled = scaled * self.weight.view(shape) + self.bias.view(shape)
+        return scaled
+
+
+class _AllSum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, value: Tensor) -> Tensor:  # type: ignore[override]
+        value = value.clone()
+        dist.all_reduce(value)
+        return value
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        gradient = gradient.clone()
+        dist.all_reduce(gradient)
+        return gradient
+
+
+def with_global_batch_norm(module: torch.nn.Module) -> torch.nn.Module:
+    """Replace every batch norm inside `module` by `GlobalBatchNorm` where several processes share a batch."""
+    if world_size() == 1:
+        return module
+    for name, child in module.named_children():
+        if isinstance(child, torch.nn.modules.batchnorm._BatchNorm):
+            setattr(module, name, GlobalBatchNorm(child))
+        else:
+            with_global_batch_norm(child)
+    return module
+
+
+def launch_if_asked(device: str) -> None:
+    """Join the process group that torchrun announces in the environment; nothing where there is none."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
+        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")

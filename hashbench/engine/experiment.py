@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from hashbench.backbones.identity import Identity
 from hashbench.catalog import Catalog
 from hashbench.data import DataTable, DeviceTransform
 from hashbench.data.seeding import derive_seed
-from hashbench.engine.distributed import rank, world_size
+from hashbench.engine.distributed import launch_if_asked, rank, with_global_batch_norm, world_size
 from hashbench.engine.feed import Feed, FrozenFeed
 from hashbench.engine.model import DeepModel, ShallowModel
 from hashbench.engine.reporter import Reporter
@@ -53,7 +54,7 @@ def choose_device(name: str) -> str:
         UserError: not a device of torch, or not present on this machine.
     """
     if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        return f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu"
     try:
         torch.empty(0, device=torch.device(name))
     except (RuntimeError, AssertionError) as error:
@@ -83,15 +84,20 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter) -> Experiment:
     """
     settings = spec.settings
     device = choose_device(spec.device)
+    launch_if_asked(device)
     method_class = catalog.load_class("methods", spec.method)
     table = load_table(spec, catalog)
     if table.multilabel and not getattr(method_class, "multilabel", True):
-        raise UserError(f"method {spec.method} is not defined for samples with several labels, and {table.name} has them")
+        raise UserError(
+            f"method {spec.method} is not defined for samples with several labels, and {table.name} has them"
+        )
     roles = Roles(table, load_split(settings.split, table))
 
     backbone_name = settings.backbone
     if table.kind == "feature" and catalog.backbone(backbone_name).inputs == "image":
-        raise UserError(f"data set {table.name} holds features, backbone {backbone_name} takes images: use --backbone identity")
+        raise UserError(
+            f"data set {table.name} holds features, backbone {backbone_name} takes images: use --backbone identity"
+        )
     entry = catalog.backbone(backbone_name)
     size = (settings.image_size or entry.image_size) if table.kind == "image" else None
     shape = tuple(table.inputs.shape[1:])
@@ -101,7 +107,12 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter) -> Experiment:
 
     def transform(augment: str) -> DeviceTransform:
         return DeviceTransform(
-            table.kind, size, augment, entry.mean, entry.std, channels_last=spec.channels_last  # type: ignore[arg-type]
+            table.kind,
+            size,
+            augment,
+            entry.mean,
+            entry.std,
+            channels_last=spec.channels_last,  # type: ignore[arg-type]
         )
 
     built = build_backbone(
@@ -144,7 +155,9 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter) -> Experiment:
         }
         feed = FrozenFeed(**common, backbone=backbone, key=key, precision=settings.precision)  # type: ignore[arg-type]
         fit_rows = np.unique(np.concatenate([roles.train, roles.validation, roles.validation_database, roles.database]))
-        reporter.message(f"features of {len(fit_rows)} images by the frozen {backbone_name}: computed once, then cached")
+        reporter.message(
+            f"features of {len(fit_rows)} images by the frozen {backbone_name}: computed once, then cached"
+        )
         feed.prepare(fit_rows)
         backbone = Identity(int(backbone.out_features)).to(device)  # type: ignore[arg-type]
     else:
@@ -155,6 +168,7 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter) -> Experiment:
         backbone_name = backbone_name if settings.frozen or table.kind == "feature" else "raw"
     else:
         network = _network(spec, method_class, backbone, table, len(roles.train))
+        with_global_batch_norm(network)
         model = DeepModel(network, table.num_classes, settings.precision, spec.compile, spec.channels_last).to(device)
     return Experiment(spec, roles, feed, model, device, facts, backbone_name)
 
@@ -166,7 +180,9 @@ def _shallow(spec: RunSpec, cls: type[ShallowMethod]) -> ShallowMethod:
         raise UserError(f"method {spec.method}: {error}") from error
 
 
-def _network(spec: RunSpec, cls: type[DeepMethod], backbone: torch.nn.Module, table: DataTable, num_train: int) -> HashNetwork:
+def _network(
+    spec: RunSpec, cls: type[DeepMethod], backbone: torch.nn.Module, table: DataTable, num_train: int
+) -> HashNetwork:
     """Method, shared hidden layers and code layer, drawn from streams of their own."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(spec.seed, "method"))

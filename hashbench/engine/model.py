@@ -12,7 +12,7 @@ from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
-from hashbench.engine.distributed import gather_rows, sum_gradients
+from hashbench.engine.distributed import gather_rows, sum_gradients, world_size
 from hashbench.models import CodeBatch, HashNetwork, ShallowMethod
 from hashbench.models.network import Output
 
@@ -40,23 +40,28 @@ class DeepModel(BaseModel):
         self.network = network.to(memory_format=torch.channels_last) if channels_last else network
         self.num_classes = num_classes
         self.precision = precision
-        self._run = torch.compile(self.network) if compile_network else self.network
+        # In a tuple, so that the compiled network is no second submodule and the state dict keeps its names.
+        self._run = (torch.compile(self.network) if compile_network else self.network,)
         self._global_inputs = getattr(network.method, "needs_inputs", False)
 
     def forward(self, inputs: Tensor, **_: Any) -> Output:
         """(b, ...) inputs -> logits and codes, both (b, K) float32."""
         if self.precision == "bf16":
             with torch.autocast(inputs.device.type, dtype=torch.bfloat16):
-                output = self._run(inputs)
+                output = self._run[0](inputs)
             return Output(output.logits.float(), output.codes.float())
-        return self._run(inputs)
+        return self._run[0](inputs)
 
     def losses(self, data: dict[str, Tensor]) -> tuple[CodeBatch, dict[str, Tensor]]:
         """One forward pass: the global batch as the method sees it, and the terms of its loss."""
         output = self.forward(data["inputs"])
+        if world_size() > 1:
+            # What follows the gathering is computed alike on every process, the activation too: see `sum_gradients`.
+            logits = gather_rows(output.logits)
+            output = Output(logits, self.network.method.activation(logits))
         batch = CodeBatch(
-            codes=gather_rows(output.codes),
-            logits=gather_rows(output.logits),
+            codes=output.codes,
+            logits=output.logits,
             labels=gather_rows(data["labels"]),
             index=gather_rows(data["index"]),
             num_classes=self.num_classes,
@@ -64,14 +69,16 @@ class DeepModel(BaseModel):
         )
         return batch, self.network.method.loss(batch)
 
-    def _backward(self, data: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> tuple[CodeBatch, dict[str, Tensor]]:
+    def _backward(
+        self, data: dict[str, Tensor], optimizer: torch.optim.Optimizer
+    ) -> tuple[CodeBatch, dict[str, Tensor]]:
         optimizer.zero_grad(set_to_none=True)
         batch, terms = self.losses(data)
         total = sum(terms.values())
         if not isinstance(total, Tensor):
             raise TypeError(f"{type(self.network.method).__name__}.loss returned no terms")
         total.backward()
-        sum_gradients(p for group in optimizer.param_groups for p in group["params"])
+        sum_gradients(self.network.parameters(), replicated=self.network.method.parameters())
         return batch, terms
 
     def train_step(self, data: dict[str, Tensor], optim_wrapper: OptimWrapper) -> dict[str, Any]:  # type: ignore[override]
@@ -107,7 +114,11 @@ def _random_state(like: Tensor) -> list[Tensor]:
 @contextmanager
 def _replayed(network: nn.Module, state: list[Tensor]) -> Iterator[None]:
     """A second pass over a batch: the same random numbers, and running statistics as if it had not happened."""
-    buffers = {n: b.clone() for n, b in network.named_buffers() if n.endswith(("running_mean", "running_var", "num_batches_tracked"))}
+    buffers = {
+        n: b.clone()
+        for n, b in network.named_buffers()
+        if n.endswith(("running_mean", "running_var", "num_batches_tracked"))
+    }
     devices = [torch.cuda.current_device()] if len(state) > 1 else []
     with torch.random.fork_rng(devices=devices):
         torch.set_rng_state(state[0])

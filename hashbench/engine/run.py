@@ -19,23 +19,19 @@ import torch
 
 from hashbench.catalog import Catalog
 from hashbench.engine.config import make_config
-from hashbench.engine.distributed import rank
+from hashbench.engine.distributed import agreed, barrier, rank
 from hashbench.engine.experiment import Experiment, prepare
 from hashbench.engine.loops import RetrievalTestLoop
 from hashbench.engine.model import DeepModel
 from hashbench.engine.reporter import Reporter
 from hashbench.engine.runner import HashRunner
 from hashbench.engine.spec import RunSpec
-from hashbench.errors import UserError
+from hashbench.errors import Interrupted, UserError
 from hashbench.results.environment import environment
 from hashbench.results.folder import RunFolder, method_dir_name, protocol_dir_name
 from hashbench.results.record import SCHEMA, ResultRecord
 
 _RUNS = itertools.count()
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during a run; the message says what is saved and how to go on."""
 
 
 @dataclass(frozen=True)
@@ -76,37 +72,57 @@ def run(
         spec.bits,
         spec.seed,
     )
+    if rank() > 0:  # only the first process touches the folder; the others train with it
+        if agreed(None):
+            return Outcome(folder.read_result(), folder.path, fresh=False)
+        record, _ = _work(experiment, folder.path, Reporter(), resume, started)
+        return Outcome(record, folder.path, fresh=True)
     identity = {**spec.identity(), "fingerprint": experiment.fingerprint}
     if resume and folder.state == "absent":
         _refuse_to_resume(spec, folder, identity)
     with folder.claim(), _log_file(folder.path / "log.txt"):
         if overwrite:
             _empty(folder.path)
-        if folder.state == "finished":
-            if not resume:
-                raise UserError(f"{folder.path} holds this run, finished: --resume shows it, --overwrite does it again")
-            folder.check_spec(identity)
+        _check_state(folder, identity, resume)
+        if agreed(folder.state == "finished"):
             return Outcome(folder.read_result(), folder.path, fresh=False)
-        if folder.state == "unfinished" and (folder.path / "spec.json").exists():
-            if not resume:
-                raise UserError(f"{folder.path} holds an unfinished run: --resume goes on with it, --overwrite starts anew")
-            folder.check_spec(identity)
-        else:
-            folder.write_spec(identity)
-        config = make_config(spec, "deep" if isinstance(experiment.model, DeepModel) else "shallow")
-        config.dump(str(folder.path / "config.py"))
-        runner = HashRunner(experiment, config, folder.path, reporter, resume, f"hashbench-{os.getpid()}-{next(_RUNS)}")
-        _train(runner, reporter, folder.path)
-        selection = runner.select()
-        reporter.message(f"selected {selection}; testing {len(experiment.roles.test)} queries")
-        test_started = time.perf_counter()
-        test = runner.final_test()
-        seconds = time.perf_counter() - test_started
-        record = _record(experiment, runner, test, test_seconds=seconds, total=time.perf_counter() - started)
-        if rank() == 0:
-            _write(folder, experiment, test, record)
+        record, test = _work(experiment, folder.path, reporter, resume, started)
+        _write(folder, experiment, test, record)
         reporter.message(f"result in {folder.path}")
     return Outcome(record, folder.path, fresh=True)
+
+
+def _check_state(folder: RunFolder, identity: dict[str, Any], resume: bool) -> None:
+    """Refuse to mix runs; note what this run is where nothing was begun."""
+    begun = folder.state == "finished" or (folder.path / "spec.json").exists()
+    if begun and not resume:
+        raise UserError(
+            f"{folder.path} holds this run, finished: --resume shows it, --overwrite does it again"
+            if folder.state == "finished"
+            else f"{folder.path} holds an unfinished run: --resume goes on with it, --overwrite starts anew"
+        )
+    if begun:
+        folder.check_spec(identity)
+    else:
+        folder.write_spec(identity)
+
+
+def _work(
+    experiment: Experiment, folder: Path, reporter: Reporter, resume: bool, started: float
+) -> tuple[ResultRecord, RetrievalTestLoop]:
+    """Train, select, test."""
+    config = make_config(experiment.spec, "deep" if isinstance(experiment.model, DeepModel) else "shallow")
+    if rank() == 0:
+        config.dump(str(folder / "config.py"))
+    runner = HashRunner(experiment, config, folder, reporter, resume, f"hashbench-{os.getpid()}-{next(_RUNS)}")
+    _train(runner, reporter, folder)
+    barrier()
+    selection = runner.select()
+    reporter.message(f"selected {selection}; testing {len(experiment.roles.test)} queries")
+    test_started = time.perf_counter()
+    test = runner.final_test()
+    seconds = time.perf_counter() - test_started
+    return _record(experiment, runner, test, test_seconds=seconds, total=time.perf_counter() - started), test
 
 
 def _refuse_to_resume(spec: RunSpec, folder: RunFolder, identity: dict[str, Any]) -> None:
@@ -226,4 +242,3 @@ def _log_file(path: Path) -> Iterator[None]:
         root.removeHandler(handler)
         root.setLevel(level)
         handler.close()
-

@@ -1,11 +1,13 @@
+# mypy: disable-error-code="call-arg, var-annotated, call-overload, misc, arg-type"
 """Hamming distances of 256 items at once, as bit planes, without looking at any single item.
 
-A block of 256 items is stored bit-sliced: plane k holds bit k of every item. The distance from a query to all 256 is then a
-sum of K one-bit numbers per lane, done with full adders on vectors, and comes out as planes of the distance's binary digits.
+A block of 256 items is stored bit-sliced: plane k holds bit k of every item. The distance from a query to all 256 is
+then a sum of K one-bit numbers per lane, done with full adders on vectors, and comes out as planes of the distance's
+binary digits.
 
-What depends on the block alone is done once a block, for all queries (the Four Russians' trick): for every three bits and each of
-the eight patterns a query can have there, the two digits of "how many of the three differ" are kept in a table. Of 16 bits, five
-such triples and one single bit, a query then picks eleven vectors instead of adding 16.
+What depends on the block alone is done once a block, for all queries (the Four Russians' trick): for every three bits
+and each of the eight patterns a query can have there, the two digits of "how many of the three differ" are kept in a
+table. Of 16 bits, five such triples and one single bit, a query then picks eleven vectors instead of adding 16.
 """
 
 from __future__ import annotations
@@ -82,9 +84,7 @@ def fill_table(planes, table):
         for _ in range(_TRIPLES):
             for pattern in range(8):
                 a, b, c = load(planes, plane), load(planes, plane + WORDS), load(planes, plane + 2 * WORDS)
-                total, carry = full_add(
-                    ~a if pattern & 1 else a, ~b if pattern & 2 else b, ~c if pattern & 4 else c
-                )
+                total, carry = full_add(~a if pattern & 1 else a, ~b if pattern & 2 else b, ~c if pattern & 4 else c)
                 store(table, entry, total)
                 store(table, entry + WORDS, carry)
                 entry += _PAIR

@@ -123,7 +123,7 @@ def check_packed(packed: Any, bits: int, name: str = "packed codes") -> np.ndarr
 
 
 def packed_codes(codes: Any, bits: int | None, name: str) -> tuple[np.ndarray, int]:
-    """Packed codes and their length, from codes as users hand them in: packed where `bits` is given, else two levels."""
+    """Packed codes and their length, from codes as users hand them in: packed if `bits` is given, else two levels."""
     if bits is not None:
         return check_packed(codes, bits, name), bits
     unpacked = two_level_bits(codes, name)

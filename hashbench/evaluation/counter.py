@@ -53,13 +53,16 @@ class HammingCounter:
         """Count one more piece of the database.
 
         Args:
-            database_codes: `(n, K)` of two levels, or packed if the queries were. A memory-mapped array is read in chunks.
+            database_codes: `(n, K)` of two levels, or packed if the queries were. A memory-mapped array is read in
+                chunks.
             database_labels: `(n,)` or `(n, C)`, in the form of the query labels.
         """
         if database_labels is None or len(database_labels) != len(database_codes):
             parse_labels(database_labels, len(database_codes), "database labels")
         for start in range(0, len(database_codes), self._backend.chunk):
-            codes, bits = packed_codes(database_codes[start : start + self._backend.chunk], self._packed_bits, "database codes")
+            codes, bits = packed_codes(
+                database_codes[start : start + self._backend.chunk], self._packed_bits, "database codes"
+            )
             if bits != self.bits:
                 raise EvaluationInputError(
                     f"query codes have {self.bits} bits, database codes {bits}: encode both with the same model"

@@ -45,7 +45,9 @@ class Counts:
     def __add__(self, other: Counts) -> Counts:
         """The counts over two disjoint shards of the database, for the same queries."""
         if self.n.shape != other.n.shape:
-            raise EvaluationInputError(f"counts of shapes {self.n.shape} and {other.n.shape} differ: same queries, same bits")
+            raise EvaluationInputError(
+                f"counts of shapes {self.n.shape} and {other.n.shape} differ: same queries, same bits"
+            )
         return Counts(self.n + other.n, self.p + other.p)
 
     def all_reduce(self, group: Any = None) -> Counts:

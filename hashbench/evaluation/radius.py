@@ -8,7 +8,7 @@ from hashbench.evaluation.counts import Counts
 
 
 def precision_by_radius(counts: Counts) -> np.ndarray:
-    """`(Q, K + 1)` relevant / returned inside each radius; 0 for an empty ball, NaN for a query without relevant items."""
+    """`(Q, K + 1)` relevant / returned inside each radius; 0 for an empty ball, NaN where nothing is relevant."""
     n, p = np.cumsum(counts.n, axis=1), np.cumsum(counts.p, axis=1)
     precision = np.divide(p, n, out=np.zeros(n.shape), where=n > 0)
     precision[counts.relevant == 0] = np.nan

@@ -1,11 +1,12 @@
 """Metrics of a ranking with ties, as closed forms of the counts: average precision, precision, recall and nDCG at T.
 
-Notation of one group, the items at one distance: n items, p of them relevant; N0 items and P0 relevant ones lie strictly
-closer; t is how many places of the group lie inside the cut-off. A group's share of a metric is a sum over its places, and
+Notation of one group, the items at one distance: n items, p of them relevant; N0 items and P0 relevant ones lie
+strictly closer; t is how many places of the group lie inside the cut-off. A group's share of a metric is a sum over
+its places, and
 its order is unknown: `expected` averages over all orders, `best` puts the relevant items first, `worst` last.
 
-Sources: McSherry & Najork, Computing Information Retrieval Performance Measures Efficiently in the Presence of Tied Scores,
-ECIR 2008; He, Cakir, Bargal & Sclaroff, Hashing as Tie-Aware Learning to Rank, CVPR 2018.
+Sources: McSherry & Najork, Computing Information Retrieval Performance Measures Efficiently in the Presence of Tied
+Scores, ECIR 2008; He, Cakir, Bargal & Sclaroff, Hashing as Tie-Aware Learning to Rank, CVPR 2018.
 """
 
 from __future__ import annotations
@@ -79,9 +80,10 @@ class Ranking:
         Args:
             T: cut-off in items; beyond N it means N.
             order: 'expected', 'best' or 'worst'.
-            denominator: what the sum of precisions is divided by. 'retrieved': relevant items among the first T (0 if there
-                are none); 'capped': min(R, T); 'all': R. With 'retrieved' the divisor itself depends on the order, so the
-                expectation runs over the hypergeometric number of hits, and the extremes over every possible number.
+            denominator: what the sum of precisions is divided by. 'retrieved': relevant items among the first T (0 if
+                there are none); 'capped': min(R, T); 'all': R. With 'retrieved' the divisor itself depends on the
+                order, so the expectation runs over the hypergeometric number of hits, and the extremes over every
+                possible number.
         """
         cut = self.cut(T)
         complete = self._before(self._group_terms(order), cut.group)
@@ -101,7 +103,7 @@ class Ranking:
         return self._per_relevant(self.cut(T).hits(order), self.relevant)
 
     def ndcg_at(self, T: int, order: str = "expected") -> np.ndarray:
-        """Discounted gain of the first T places, gain 1 and discount 1/log2(rank + 1), over that of a perfect ranking."""
+        """Gain of the first T places discounted by log2(rank + 1), over that of a perfect ranking."""
         cut = self.cut(T)
         discounts = np.concatenate([[0.0], np.cumsum(1.0 / np.log2(np.arange(2.0, cut.length + 2)))])
         start = np.minimum(self._N - self._n, cut.length).astype(np.int64)
@@ -123,7 +125,7 @@ class Ranking:
         if T < 1:
             raise EvaluationInputError(f"the cut-off is {T}: it counts items, so give 1 or more")
         length = min(int(T), self.size)
-        group = np.argmax(self._N >= length, axis=1)
+        group = np.argmax(length <= self._N, axis=1)
         rows = np.arange(len(group))
         n, p = self._n[rows, group], self._p[rows, group]
         N0, P0 = self._N[rows, group] - n, self._P[rows, group] - p

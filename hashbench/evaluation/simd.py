@@ -1,7 +1,7 @@
 """A 256-bit vector of bits for numba, so that kernels can be written in Python and still be the vector code we want.
 
-`load` and `store` move four uint64 words; `&`, `|`, `^` and `~` act on all 256 bits; the rest counts bits. LLVM lowers these to whatever
-the processor has (AVX2, AVX-512, NEON, or plain words), so nothing here names an instruction set.
+`load` and `store` move four uint64 words; `&`, `|`, `^` and `~` act on all 256 bits; the rest counts bits. LLVM lowers
+these to whatever the processor has (AVX2, AVX-512, NEON, or plain words), so nothing here names an instruction set.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def any_set(typingctx, vector):
 
 @intrinsic
 def add_popcounts(typingctx, total, vector):
-    """Add to each of the 32 byte counters in `total` the set bits of the same byte of `vector` (at most 8; wraps at 256)."""
+    """Add to each of 32 byte counters the set bits of the same byte of `vector`: at most 8 a call; wraps at 256."""
 
     def codegen(context, builder, signature, args):
         total, vector = (builder.bitcast(arg, _BYTE_VECTOR) for arg in args)

@@ -1,7 +1,7 @@
 """Counting in torch, for any device it reaches: XOR of words, population count by bit tricks, one bincount a tile.
 
-A tile of queries x items is the only large array, and its size is fixed, so memory is O(Q * K) beside the codes of one chunk. On
-CUDA, where triton is installed, `triton_kernel` counts without the tile.
+A tile of queries x items is the only large array, and its size is fixed, so memory is O(Q * K) beside the codes of one
+chunk. On CUDA, where triton is installed, `triton_kernel` counts without the tile.
 """
 
 from __future__ import annotations

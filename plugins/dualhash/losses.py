@@ -8,7 +8,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 
 
 def pairwise(codes: Tensor, similarity: Tensor, alpha: float) -> Tensor:
-    """Equation (S1): mean over all b x b pairs, i = j included, of log(1 + e^T_ij) - s_ij T_ij, T_ij = alpha <u_i, u_j> / 2.
+    """Equation (S1): mean over all b x b pairs, i = j included, of log(1 + e^T) - s T with T_ij = alpha <u_i, u_j> / 2.
 
     Args:
         codes: (b, K) float.

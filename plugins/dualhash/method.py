@@ -6,8 +6,8 @@ Write h_i for the outputs of the network, per sample and with y_i = N times the 
     u:      u - eta_u [ sigma (u - h) + y ]                              (IV.3)
     y:      prox_{tau R*}( y + tau (2 u+ - u) ),  R = lam ||u| - 1|      (IV.4)
 
-The dual term acts as the convex envelope of R, a box: it pulls |u| > 1 back to 1 and does nothing inside. With outputs in
-[-1, 1] (tanh) and 2 * eta_u * sigma <= 1 the duals stay at zero.
+The dual term acts as the convex envelope of R, a box: it pulls |u| > 1 back to 1 and does nothing inside. With
+outputs in [-1, 1] (tanh) and 2 * eta_u * sigma <= 1 the duals stay at zero.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ __all__ = ["DualHashStoM", "DualHashStoRM", "StoM", "StoRM"]
 class DualHashStoM(SplitHash):
     """The primal-dual method, for an optimizer that takes one gradient a step: StoM, or any of torch's.
 
-    Two things in the authors' release differ, and `detach=True` gives the first: the penalty does not reach the network,
-    and hence sigma, lam, u and y influence nothing. Also, the release rewrites the rows of u's target from a second
-    forward pass in training mode after each step; that is not done here, since under `detach` those rows influence
-    nothing either (what is lost is that the second pass moves the running statistics of batch normalisation once more).
+    Two things in the authors' release differ, and `detach=True` gives the first: the penalty does not reach the
+    network, and hence sigma, lam, u and y influence nothing. Also, the release rewrites the rows of u's target from a
+    second forward pass in training mode after each step; that is not done here, since under `detach` those rows
+    influence nothing either (what is lost is that the second pass moves the running statistics of batch normalisation
+    once more).
 
     Args:
         tau: step size of y.
@@ -43,10 +44,10 @@ class DualHashStoM(SplitHash):
         bits: int,
         num_classes: int,
         num_train: int,
-        sigma: float = 0.2,
+        sigma: float = 0.02,
         lam: float = 0.05,
-        eta_u: float = 2.5,
-        tau: float = 0.04,
+        eta_u: float = 25.0,
+        tau: float = 0.02,
         dual_update: str = "epoch",
         inner_sweeps: int = 1,
         init: str = "itq",
@@ -92,9 +93,9 @@ class DualHashStoM(SplitHash):
 class DualHashStoRM(DualHashStoM):
     """The primal-dual method for `StoRM`, whose second gradient is that of F(x_{k-1}, u_{k-1}), as in (IV.7).
 
-    u_{k-1} differs from u_k in the first step after an update of all samples, so modes 'epoch' and 'full' keep it: 4 bytes
-    a sample and bit more. In mode 'batch' a sample's row last changed a whole epoch ago, unless it is in two consecutive
-    batches, and u_k is used for both gradients.
+    u_{k-1} differs from u_k in the first step after an update of all samples, so modes 'epoch' and 'full' keep it: 4
+    bytes a sample and bit more. In mode 'batch' a sample's row last changed a whole epoch ago, unless it is in two
+    consecutive batches, and u_k is used for both gradients.
     """
 
     optimizer: torch.optim.Optimizer | None = None

@@ -36,7 +36,7 @@ def prox_conjugate(v: Tensor, tau: float, lam: float) -> Tensor:
 
 
 def prox_w(v: Tensor, tau: float, lam: float) -> Tensor:
-    """prox_{tau R}(v) = sgn(v) * (1 + soft(|v| - 1, tau * lam)); two-valued at v = 0, where the positive value is taken."""
+    """prox_{tau R}(v) = sgn(v) * (1 + soft(|v| - 1, tau * lam)); two-valued at v = 0, where it takes +."""
     return _sign(v) * (1 + torch.nn.functional.softshrink(v.abs() - 1, tau * lam))
 
 

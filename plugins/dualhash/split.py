@@ -34,19 +34,20 @@ class SplitHash(LikelihoodHash):
         sigma: weight of the penalty (the authors' 2 * eta).
         lam: weight lambda of the regulariser.
         eta_u: step size of u.
-        dual_update: 'epoch': all samples seen, once at the end of each epoch (the authors' code); 'batch': the rows of the
-            batch after each step; 'full': all samples after each step (the theory; a pass over the training set a step).
+        dual_update: 'epoch': all samples seen, once at the end of each epoch (the authors' code); 'batch': the rows
+            of the batch after each step; 'full': all samples after each step (the theory; a pass over the training
+            set a step).
         inner_sweeps: updates in a row with the same outputs.
         init: of u: 'itq', 'pca', 'random' or 'network'; see `initial_codes`.
-        update_outputs: which outputs h the update sees. 'recorded': those that the steps computed (free of cost, one step
-            or up to one epoch old); 'fresh': computed for the update at the parameters it follows, as (IV.3) has it, with
-            running statistics where all samples are updated, and with those of the batch in 'batch'. 'auto': recorded,
-            but fresh for 'full'.
-        reduction: of the penalty's squares over the bits in the theta-step. 'sum_over_bits' is the theory's and makes the
-            steps of theta, u and y those of one Lagrangian; 'mean_over_bits', the authors', is 1/K of that in the
+        update_outputs: which outputs h the update sees. 'recorded': those that the steps computed (free of cost, one
+            step or up to one epoch old); 'fresh': computed for the update at the parameters it follows, as (IV.3) has
+            it, with running statistics where all samples are updated, and with those of the batch in 'batch'. 'auto':
+            recorded, but fresh for 'full'.
+        reduction: of the penalty's squares over the bits in the theta-step. 'sum_over_bits' is the theory's and makes
+            the steps of theta, u and y those of one Lagrangian; 'mean_over_bits', the authors', is 1/K of that in the
             theta-step only.
-        detach: cut the network out of the penalty, as the authors' released code does: the gradient with respect to theta
-            is then that of the similarity loss alone, whatever sigma, lam and u are.
+        detach: cut the network out of the penalty, as the authors' released code does: the gradient with respect to
+            theta is then that of the similarity loss alone, whatever sigma, lam and u are.
         others: as in `LikelihoodHash`.
     """
 
@@ -58,9 +59,9 @@ class SplitHash(LikelihoodHash):
         bits: int,
         num_classes: int,
         num_train: int,
-        sigma: float = 0.2,
+        sigma: float = 0.02,
         lam: float = 0.05,
-        eta_u: float = 2.5,
+        eta_u: float = 25.0,
         dual_update: str = "epoch",
         inner_sweeps: int = 1,
         init: str = "itq",
@@ -153,8 +154,8 @@ def outputs_again(fit: FitContext, batch: CodeBatch) -> Tensor:
     """
     if batch.inputs is None:
         raise UserError(
-            "update_outputs = 'fresh' with dual_update = 'batch' needs the inputs of the batch, which this harness does "
-            "not keep: set update_outputs=recorded"
+            "update_outputs = 'fresh' with dual_update = 'batch' needs the inputs of the batch, which this harness "
+            "does not keep: set update_outputs=recorded"
         )
     with running_statistics_kept(fit.network):
         return fit.network(batch.inputs).codes

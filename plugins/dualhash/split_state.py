@@ -1,8 +1,8 @@
 """The split variable u of all training samples, and the state that goes with it, updated by sample index.
 
-DualHash splits the network's outputs h off from codes u and couples the two by sigma/2 ||u - h||^2, equation (P). What is
-common to the primal-dual method and its ablations is here: storage, addressing by index, whole or partial updates. A
-subclass says how the rows advance.
+DualHash splits the network's outputs h off from codes u and couples the two by sigma/2 ||u - h||^2, equation (P).
+What is common to the primal-dual method and its ablations is here: storage, addressing by index, whole or partial
+updates. A subclass says how the rows advance.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ CHUNK = 1 << 16
 class SplitState(nn.Module):
     """u of all samples, with a gradient step on u for the coupling.
 
-    Everything is a buffer, so it is in the checkpoint. Several processes that share the samples each keep the whole state:
-    all see the same global batch and make the same update, and nothing is communicated.
+    Everything is a buffer, so it is in the checkpoint. Several processes that share the samples each keep the whole
+    state: all see the same global batch and make the same update, and nothing is communicated.
 
     Args:
         num_train: N.
@@ -124,7 +124,7 @@ class WeaklyConvexState(SplitState):
         require(0 <= inertia < 1, f"inertia = {inertia} must be in [0, 1)")
         require(
             2 * lam * eta_u < 1,
-            f"2 * lam * eta_u = {2 * lam * eta_u:g} must be < 1 for the proximal step on |u^2 - 1| to have one solution: "
+            f"2 * lam * eta_u = {2 * lam * eta_u:g} must be < 1 for the prox of |u^2 - 1| to have one solution: "
             "lower lam or eta_u",
         )
         self.buffers_of_state = ("u", "u_previous") if inertia else ("u",)

@@ -23,14 +23,15 @@ from hashbench.errors import UserError
 class StoM(torch.optim.Optimizer):
     """Momentum in iPALM form.
 
-    The parameters hold z_k between steps, so that backward yields the gradient at z_k; z_k is also what is evaluated and
-    saved (as with `torch.optim.SGD(nesterov=True)`, whose parameters are z_k too; with gamma = 0, z_k = x_k). `iterate`
-    gives x_k. One buffer a parameter, the displacement D_k = x_k - x_{k-1}:
+    The parameters hold z_k between steps, so that backward yields the gradient at z_k; z_k is also what is evaluated
+    and saved (as with `torch.optim.SGD(nesterov=True)`, whose parameters are z_k too; with gamma = 0, z_k = x_k).
+    `iterate` gives x_k. One buffer a parameter, the displacement D_k = x_k - x_{k-1}:
 
         D_{k+1} = beta D_k - eta g_k,    z_{k+1} = z_k - gamma D_k + (1 + gamma) D_{k+1}.
 
-    At a constant learning rate this equals torch's SGD with nesterov (gamma = beta) or without (gamma = 0). Where the rate
-    changes it does not: the displacement is that of the iterates, as in (IV.6), not a sum of gradients scaled anew.
+    At a constant learning rate this equals torch's SGD with nesterov (gamma = beta) or without (gamma = 0). Where the
+    rate changes it does not: the displacement is that of the iterates, as in (IV.6), not a sum of gradients scaled
+    anew.
 
     Args:
         params: parameters or groups; a group may have options of its own.
@@ -121,5 +122,5 @@ def check_not_negative(group: dict[str, Any], *names: str) -> None:
 
 def decayed_gradients(params: list[Tensor], weight_decay: float) -> list[Tensor]:
     """The gradients that the parameters hold, plus weight_decay times the parameters; the held ones are not changed."""
-    grads = [p.grad for p in params]
-    return list(torch._foreach_add(grads, params, alpha=weight_decay)) if weight_decay else grads  # type: ignore[arg-type]
+    grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in params]
+    return list(torch._foreach_add(grads, params, alpha=weight_decay)) if weight_decay else grads

@@ -1,4 +1,4 @@
-"""StoRM: the STORM estimator, equations (IV.7) and (IV.8) of DualHash, after Cutkosky & Orabona (2019) and Xu & Xu (2023).
+"""StoRM: the STORM estimator, equations (IV.7) and (IV.8) of DualHash, after Cutkosky & Orabona (2019), Xu & Xu (2023).
 
     d_k = grad F(x_k; S_k) + (1 - a) (d_{k-1} - grad F(x_{k-1}; S_k))
     x_{k+1} = x_k - eta_k d_k
@@ -37,8 +37,8 @@ class StoRM(torch.optim.Optimizer):
         estimator: 'storm', or 'release': what the authors' released optimizer computes, which subtracts the previous
             step's own gradient (previous batch, previous parameters) in place of grad F(x_{k-1}; S_k). With d_0 = g_0
             that collapses to d_k = g_k, plain SGD, for every a; it calls no closure, and costs two buffers.
-        initial_batches: batches averaged into d_0, |S_0| of (V.10), equation (IV.7) for k = 0. The parameters stand still
-            until the last of them.
+        initial_batches: batches averaged into d_0, |S_0| of (V.10), equation (IV.7) for k = 0. The parameters stand
+            still until the last of them.
 
     Attributes:
         uses_closure: tells the engine to hand `step` a closure.
@@ -141,7 +141,7 @@ class StoRM(torch.optim.Optimizer):
         fresh: list[Tensor],
         closure: Callable[[], Any] | None,
     ) -> Any:
-        """The second pass: parameters to x_{k-1}, closure, estimator, parameters back to x_k, which becomes the old point."""
+        """The second pass: to x_{k-1}, closure, estimator, and back to x_k, which becomes the old point."""
         if closure is None:
             raise UserError("StoRM: step() needs a closure that runs forward and backward of the same batch again")
         moved = [p for p in params if "previous" in self.state[p]]

@@ -63,6 +63,15 @@ def test_shapes_that_fit_in_two_ways_need_the_rows(load):
         load(arrays, rows=5)
 
 
+def test_upright_comes_first_where_both_ways_fit(load):
+    arrays = {"X": X[:, :3], "Y": HOT}
+    np.testing.assert_array_equal(load(arrays).labels, HOT)
+    np.testing.assert_array_equal(load(arrays, rows=3).labels, HOT.T)
+    square = load({"X": X[:3, :3], "Y": HOT[:3] * 0 + np.eye(3, k=1, dtype=int)})
+    np.testing.assert_array_equal(square.inputs, X[:3, :3].astype(np.float32))
+    np.testing.assert_array_equal(square.labels, np.eye(3, k=1))
+
+
 @pytest.mark.parametrize(
     ("stored", "names"),
     [

@@ -1,0 +1,111 @@
+"""`hashbench evaluate CODES.npz`: exact metrics of codes that anyone made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from hashbench.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from hashbench.evaluation import Evaluation
+
+ARRAYS = ("query_codes", "database_codes", "query_labels", "database_labels")
+
+
+def evaluate(
+    codes: Annotated[Path, typer.Argument(help=f"An .npz with {', '.join(ARRAYS)}, and bits if the codes are packed.")],
+    topk: Annotated[
+        Optional[list[int]],  # noqa: UP045 - typer reads this at run time on Python 3.10
+        typer.Option("--topk", help="Cut-off T in items for map@T, precision@T, recall@T, ndcg@T. Repeatable."),
+    ] = None,
+    radius: Annotated[
+        Optional[list[int]],  # noqa: UP045
+        typer.Option(
+            "--radius", help="Radius r in bits for precision@r, recall@r, f1@r. Repeatable; 0, 1, 2 by default."
+        ),
+    ] = None,
+    denominator: Annotated[str, typer.Option(help="What map@T is divided by: retrieved, capped or all.")] = "retrieved",
+    ties: Annotated[str, typer.Option(help="Order inside ties: expected, best, worst or index.")] = "expected",
+    bits: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="Code length, if the codes are packed and the file does not say."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, or a torch device such as cuda.")] = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """Measure codes from a file: -1/+1, 0/1, booleans or packed bytes; labels as class ids or multi-hot."""
+    from hashbench.errors import UserError
+    from hashbench.evaluation import EvaluationInputError
+    from hashbench.evaluation import evaluate as evaluate_codes
+
+    arrays, file_bits = _read(codes)
+    try:
+        result = evaluate_codes(
+            *(arrays[name] for name in ARRAYS),
+            bits=bits if bits is not None else file_bits,
+            topk=topk or (),
+            radii=radius or (0, 1, 2),
+            ties=ties,
+            denominator=denominator,
+            device=device,
+        )
+    except EvaluationInputError as error:
+        raise UserError(f"{codes}: {error}") from error
+    if as_json:
+        typer.echo(json.dumps(result.metrics, indent=1))
+    else:
+        _print(result, packed=bits is not None or file_bits is not None)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], int | None]:
+    """The four arrays, and `bits` if the file has it."""
+    import zipfile
+
+    import numpy as np
+
+    from hashbench.errors import UserError
+
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file; give an .npz with {', '.join(ARRAYS)}")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise UserError(f"{path}: this is a single array; save an .npz with {', '.join(ARRAYS)}")
+            missing = [name for name in ARRAYS if name not in file.files]
+            if missing:
+                there = ", ".join(file.files) or "nothing"
+                raise UserError(
+                    f"{path}: it lacks {', '.join(missing)}; there is {there}; name the arrays {', '.join(ARRAYS)}"
+                )
+            return {name: file[name] for name in ARRAYS}, int(file["bits"]) if "bits" in file.files else None
+    except (ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{path}: it cannot be read as .npz ({error}); save it with numpy.savez") from error
+
+
+def _print(result: Evaluation, packed: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("metric", "value", "worst order", "best order")
+    metrics = result.metrics
+    for name, value in metrics.items():
+        if name.endswith(("_worst", "_best")):
+            continue
+        bounds = [f"{metrics[key]:.4f}" if (key := f"{name}_{end}") in metrics else "" for end in ("worst", "best")]
+        table.add_row(name, f"{value:.4f}", *bounds)
+    console = Console()
+    console.print(table)
+    info = result.info
+    console.print(
+        f"Assumed: {info['bits']}-bit codes{', packed' if packed else ''}; ties {info['ties']}; map@T divided by "
+        f"{info['denominator']}; {info['queries']} queries, {info['queries_without_relevant']} of them without a "
+        f"relevant item and left out; {info['database_size']} database items.",
+        soft_wrap=True,
+        highlight=False,
+    )

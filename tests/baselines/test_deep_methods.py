@@ -1,0 +1,205 @@
+"""What every deep baseline must do, whatever its equation."""
+
+from __future__ import annotations
+
+import inspect
+from types import SimpleNamespace
+
+import pytest
+import torch
+from hashbench_baselines.class_codes import ClassCodes
+from hashbench_baselines.csq import CSQ
+from hashbench_baselines.dhn import DHN
+from hashbench_baselines.dpsh import DPSH
+from hashbench_baselines.dsh import DSH
+from hashbench_baselines.dtsh import DTSH
+from hashbench_baselines.greedyhash import GreedyHash
+from hashbench_baselines.hashnet import HashNet
+from hashbench_baselines.orthohash import OrthoHash
+from torch import nn
+
+from hashbench.catalog import load_catalog
+from hashbench.engine.optim import build_optimizer, build_schedule
+from hashbench.errors import UserError
+from hashbench.evaluation import binarize, evaluate
+from hashbench.models import CodeBatch, HashNetwork
+
+METHODS = {
+    "class_codes": ClassCodes,
+    "csq": CSQ,
+    "dhn": DHN,
+    "dpsh": DPSH,
+    "dsh": DSH,
+    "dtsh": DTSH,
+    "greedyhash": GreedyHash,
+    "hashnet": HashNet,
+    "orthohash": OrthoHash,
+}
+BITS, CLASSES = 8, 5
+
+
+@pytest.fixture(params=METHODS, ids=str)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def method(name):
+    torch.manual_seed(0)
+    return METHODS[name](bits=BITS, num_classes=CLASSES, num_train=40)
+
+
+def width(method):
+    return CLASSES if isinstance(method, ClassCodes) else BITS
+
+
+IDS = {"one class": [2] * 5, "all different": [0, 1, 2, 3, 4], "mixed": [0, 0, 1, 1, 2], "one sample": [3]}
+HOTS = {
+    "several": [[1, 1, 0, 0, 0], [0, 1, 0, 0, 0], [0, 0, 1, 1, 1], [1, 0, 0, 0, 0]],
+    "nothing shared": [[1, 1, 0, 0, 0], [0, 0, 1, 0, 0]],
+    "all the same": [[1, 1, 1, 1, 1]] * 3,
+    "no label": [[0, 0, 0, 0, 0], [1, 0, 0, 0, 0]],
+}
+
+
+@pytest.mark.parametrize("size", [0.0, 1.0, 50.0], ids=["zero", "usual", "saturated"])
+@pytest.mark.parametrize("case", [*IDS, *HOTS])
+def test_loss_and_gradient_are_finite(method, batch_of, case, size):
+    if case in HOTS and not method.multilabel:
+        pytest.skip("not defined for several labels")
+    labels = torch.tensor(IDS.get(case) or HOTS[case])
+    logits = size * torch.randn(len(labels), width(method), generator=torch.Generator().manual_seed(0)).sign()
+    logits.requires_grad_()
+    batch = batch_of(method, logits, labels)
+    assert torch.isfinite(batch.codes).all()
+    terms = method.loss(batch)
+    assert all(value.ndim == 0 for value in terms.values())
+    total = sum(terms.values())
+    total.backward()
+    assert torch.isfinite(total)
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
+
+
+def test_order_of_the_batch_does_not_matter(method, batch_of):
+    logits = torch.randn(9, width(method), generator=torch.Generator().manual_seed(1)).double()
+    labels, order = torch.arange(9) % 4, torch.randperm(9, generator=torch.Generator().manual_seed(2))
+    method = method.double()
+    first = sum(method.loss(batch_of(method, logits, labels)).values())
+    second = sum(method.loss(batch_of(method, logits[order], labels[order])).values())
+    torch.testing.assert_close(first, second, rtol=1e-12, atol=1e-12)
+
+
+def test_entry_lists_the_constructor(name):
+    entry = load_catalog().method(name)
+    given = inspect.signature(METHODS[name]).parameters
+    defaults = {k: p.default for k, p in given.items() if k not in ("bits", "num_classes", "num_train")}
+    assert entry.hparams == defaults
+    assert entry.paper is not None
+    assert entry.deviations
+    assert set(entry.preset_notes) == set(entry.presets)
+
+
+def test_every_preset_builds(name):
+    entry = load_catalog().method(name)
+    for preset in entry.presets.values():
+        own = {k: v for k, v in preset.items() if "." not in k}
+        method = METHODS[name](bits=BITS, num_classes=CLASSES, num_train=40, **{**entry.hparams, **own})
+        optimizer = {**entry.optimizer} if "optimizer.type" not in preset else {}
+        schedule = {**entry.schedule} if "schedule.type" not in preset else {}
+        for key, value in preset.items():
+            section, dot, option = key.partition(".")
+            if dot:
+                (optimizer if section == "optimizer" else schedule)[option] = value
+        built = build_optimizer(optimizer, HashNetwork(Features(), method))
+        build_schedule(schedule, built, epochs=10, steps_per_epoch=3)
+
+
+@pytest.mark.parametrize(
+    ("cls", "wrong"),
+    [
+        (HashNet, {"alpha": -1.0}),
+        (HashNet, {"step_size": 0}),
+        (HashNet, {"gamma": -0.1}),
+        (HashNet, {"iterations": 0}),
+        (HashNet, {"positive_weight": 0.0}),
+        (DSH, {"margin_per_bit": 0.0}),
+        (DSH, {"alpha": -1.0}),
+        (DTSH, {"scale": 0.0}),
+        (DTSH, {"lam": -1.0}),
+        (DHN, {"scale": -1.0}),
+        (DHN, {"lam": -1.0}),
+        (DPSH, {"scale": 0.0}),
+        (DPSH, {"eta": -1.0}),
+        (GreedyHash, {"alpha": -1.0}),
+        (CSQ, {"lam": -1.0}),
+        (OrthoHash, {"s": 0.0}),
+        (ClassCodes, {"mode": "medium"}),
+    ],
+)
+def test_wrong_values_are_refused_in_one_line(cls, wrong):
+    (key,) = wrong
+    with pytest.raises(UserError, match=f"{key} = ") as error:
+        cls(bits=BITS, num_classes=CLASSES, num_train=40, **wrong)
+    assert "\n" not in str(error.value)
+
+
+class Features(nn.Module):
+    """No backbone: rows of 10 features."""
+
+    out_features = 10
+
+    def forward(self, inputs):
+        return inputs
+
+
+def clouds(per_class, seed):
+    """Gaussian classes around five fixed points."""
+    centers = 2.0 * torch.randn(CLASSES, 10, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(CLASSES * per_class) % CLASSES
+    noise = torch.randn(len(labels), 10, generator=torch.Generator().manual_seed(seed))
+    return centers[labels] + noise, labels
+
+
+def test_training_learns_to_retrieve(name):
+    """With the entry's own optimizer: the loss falls, and held-out queries find their class far above chance."""
+    torch.manual_seed(0)
+    entry = load_catalog().method(name)
+    features, labels = clouds(40, seed=1)
+    method = METHODS[name](bits=16, num_classes=CLASSES, num_train=len(labels), **entry.hparams)
+    network = HashNetwork(Features(), method, hidden=[16])
+    optimizer = build_optimizer(entry.optimizer, network)
+    epochs, size = 15, 50
+    fit = SimpleNamespace(
+        network=network,
+        optimizer=optimizer,
+        labels=labels,
+        epochs=epochs,
+        steps_per_epoch=len(labels) // size,
+        epoch=0,
+        step=0,
+        generator=torch.Generator().manual_seed(0),
+    )
+    method.begin_fit(fit)
+    losses = []
+    for epoch in range(epochs):
+        fit.epoch = epoch
+        method.begin_epoch(fit)
+        network.train()
+        for rows in torch.randperm(len(labels)).split(size):
+            logits, codes = network(features[rows])
+            batch = CodeBatch(codes, logits, labels[rows], rows, CLASSES)
+            loss = sum(method.loss(batch).values())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            fit.step += 1
+            method.after_step(fit, batch)
+            losses.append(float(loss))
+        method.end_epoch(fit)
+    assert sum(losses[-4:]) < 0.9 * sum(losses[:4])
+    network.eval()
+    queries, query_labels = clouds(20, seed=2)
+    with torch.no_grad():
+        found = [binarize(network(rows).codes.numpy()) for rows in (queries, features)]
+    assert evaluate(*found, query_labels.numpy(), labels.numpy()).metrics["map"] > 0.8

@@ -1,0 +1,109 @@
+"""Bounds on the distance of codewords, and hash centres that keep it."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hashbench_baselines.distance_bounds import ball, guaranteed_distance, largest_distance, target_distance
+from hashbench_baselines.hash_centres import (
+    admm_word,
+    distances,
+    hadamard_centres,
+    minimal_distance_centres,
+    quality,
+    scattered,
+    separate,
+)
+
+from hashbench.errors import UserError
+
+KNOWN = {
+    10: {16: (5, 6, 10), 32: (12, 13, 24), 48: (20, 21, 40), 64: (27, 28, 54)},
+    21: {16: (5, 6, 10), 32: (11, 12, 22), 48: (18, 19, 36), 64: (25, 26, 50)},
+    100: {16: (3, 4, 6), 32: (9, 10, 18), 48: (16, 17, 32), 64: (23, 24, 46)},
+}
+
+
+@pytest.mark.parametrize("words", KNOWN)
+def test_distances_of_the_paper(words):
+    for bits, expected in KNOWN[words].items():
+        bounds = guaranteed_distance(bits, words), target_distance(bits, words), largest_distance(bits, words)
+        assert bounds == expected
+
+
+def test_ball_counts_words():
+    words = list(itertools.product((0, 1), repeat=6))
+    for radius in range(-1, 7):
+        assert ball(6, radius) == sum(sum(word) <= radius for word in words)
+
+
+def test_bounds_are_exact_where_floats_are_not():
+    # V(200, 199) = 2^200 - 1: in floats it equals 2^200, and 200 would be refused as a distance for one word
+    assert guaranteed_distance(200, 1) == 200
+    assert target_distance(4, 1) == 4
+
+
+def test_too_many_words_are_refused():
+    assert guaranteed_distance(4, 16) == 1
+    with pytest.raises(UserError, match="17 classes .* 4 bits give 16: take at least 5 bits"):
+        target_distance(4, 17)
+
+
+@pytest.mark.parametrize("bits", [16, 32, 64])
+def test_hadamard_rows_are_half_the_bits_apart_and_a_row_and_its_negative_all(bits):
+    rng = np.random.default_rng(0)
+    assert (distances(hadamard_centres(bits, bits, rng)) == bits // 2).all()
+    both = distances(hadamard_centres(bits, 2 * bits, rng))
+    assert set(both.tolist()) == {bits // 2, bits}
+    assert (both == bits).sum() == bits
+    topped = hadamard_centres(bits, 2 * bits + 3, rng)
+    assert (topped[2 * bits :].sum(axis=1) == 0).all()
+
+
+@pytest.mark.parametrize("bits", [16, 32, 48, 64])
+def test_centres_of_ten_classes_reach_the_distance(bits):
+    centres = minimal_distance_centres(bits, 10, np.random.default_rng(1))
+    assert centres.shape == (10, bits)
+    assert set(np.unique(centres)) == {-1.0, 1.0}
+    assert distances(centres).min() >= target_distance(bits, 10)
+    assert np.array_equal(centres, minimal_distance_centres(bits, 10, np.random.default_rng(1)))
+
+
+def test_more_classes_than_hadamard_has_rows():
+    centres = minimal_distance_centres(12, 21, np.random.default_rng(0), sweeps=1)
+    assert distances(centres).min() >= guaranteed_distance(12, 21)
+
+
+def test_an_impossible_target_falls_back_to_the_guaranteed_distance():
+    assert target_distance(4, 10) == 2  # no code of 4 bits has more than 8 words 2 apart
+    centres = minimal_distance_centres(4, 10, np.random.default_rng(0), sweeps=1)
+    assert distances(centres).min() == guaranteed_distance(4, 10) == 1
+
+
+def test_admm_moves_a_word_that_is_too_near_and_keeps_one_that_is_not_improved():
+    rng = np.random.default_rng(0)
+    others = hadamard_centres(16, 6, rng)
+    moved = admm_word(others[0].copy(), others, 6, rng)
+    assert (16 - others @ moved).min() / 2 >= 6
+    far = -others[0]
+    kept = admm_word(far, others[:1], 6, rng)
+    assert np.array_equal(kept, far)
+
+
+def test_search_by_single_bits_separates_random_words():
+    rng = np.random.default_rng(0)
+    start = rng.choice([-1.0, 1.0], size=(12, 20))
+    found = separate(start, 7, rng)
+    assert distances(start).min() < 7 <= distances(found).min()
+    assert quality(found, 7) > quality(start, 7)
+    assert np.array_equal(separate(found, 7, rng), found)
+
+
+@pytest.mark.parametrize(("bits", "words"), [(6, 10), (16, 100), (32, 30)])
+def test_scattered_words_keep_the_guaranteed_distance(bits, words):
+    distance = guaranteed_distance(bits, words)
+    centres = scattered(bits, words, distance, np.random.default_rng(0))
+    assert centres.shape == (words, bits)
+    assert distances(centres).min() >= distance

@@ -1,0 +1,58 @@
+"""NNH: layers as compared with Deep l-infinity, loss, training and state."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hashbench_baselines.contrastive import contrastive
+from hashbench_baselines.nnh import NNH
+from short_training import assert_finite, build, degenerate_batches, random_batch, retrieval_map, train
+
+from hashbench.errors import UserError
+
+
+def make(**options) -> NNH:
+    return NNH(bits=12, num_classes=4, num_train=160, **options)
+
+
+def test_three_tanh_layers_without_bias():
+    network = build(make(), 24).double()
+    a, b, c = network.code_layer.parameters()
+    assert [tuple(weight.shape) for weight in (a, b, c)] == [(12, 24), (12, 12), (12, 12)]
+    y = torch.randn(5, 24, dtype=torch.float64)
+    expected = ((((y @ a.T).tanh() @ b.T).tanh()) @ c.T).tanh()
+    assert torch.allclose(network(y).codes, expected)
+    assert len(list(make(layers=1).code_layer(24).parameters())) == 1
+
+
+def test_loss_is_the_contrastive_loss_of_the_codes():
+    batch = random_batch(12, 4, 10, num_train=160, multilabel=True)
+    expected = contrastive(batch.codes, batch.similarity, 2.0)
+    terms = make(margin=2.0).loss(batch)
+    assert {name: value.item() for name, value in terms.items()} == {name: v.item() for name, v in expected.items()}
+
+
+def test_degenerate_batches_stay_finite():
+    for batch in degenerate_batches(12, 4, 160).values():
+        assert_finite(make(), batch)
+
+
+def test_training_lowers_the_loss_and_retrieves():
+    losses, fit = train(make(), epochs=25)
+    assert losses[-1] < 0.6 * losses[0]
+    assert retrieval_map(fit) > 0.8  # chance is 0.25
+
+
+def test_state_round_trip():
+    _, fit = train(make(), epochs=1)
+    new = build(make(), 24, seed=7)
+    new.load_state_dict(fit.network.state_dict())
+    new.eval()
+    assert torch.equal(new(fit.inputs).codes, fit.codes())
+
+
+@pytest.mark.parametrize(("options", "message"), [({"margin": 0.0}, "margin = 0.0"), ({"layers": 0}, "layers = 0")])
+def test_bad_hyper_parameters_are_refused_in_one_line(options, message):
+    with pytest.raises(UserError, match=message) as caught:
+        make(**options)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,130 @@
+"""A small method that lives in a folder of its own, and runs of it that take a second."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from hashbench.catalog import Catalog, load_catalog
+from hashbench.engine.run import Outcome, run
+from hashbench.engine.spec import resolve
+
+REGISTRY = """
+methods:
+  toy:
+    class: toy_methods:Toy
+    kind: deep
+    hparams: {alpha: 1.0, kill_at: -1, dropout: 0.0}
+    optimizer: {type: SGD, lr: 0.05, momentum: 0.9}
+    schedule: {type: cosine}
+    presets: {strong: {alpha: 2.0, optimizer.lr: 0.1}}
+  toy_shallow:
+    class: toy_methods:ToyShallow
+    kind: shallow
+  toy_diverging:
+    class: toy_methods:Diverging
+    kind: deep
+    optimizer: {type: SGD, lr: 0.05}
+  toy_single_label:
+    class: toy_methods:SingleLabel
+    kind: deep
+    optimizer: {type: SGD, lr: 0.05}
+"""
+
+METHODS = '''
+import os, signal
+import numpy as np
+import torch
+from torch.nn import functional as F
+from hashbench.models import DeepMethod, ShallowMethod
+
+
+class Toy(DeepMethod):
+    """Pairwise likelihood with state of its own, random numbers in the forward pass, and a wish to die at a step."""
+
+    def __init__(self, *, bits, num_classes, num_train, alpha=1.0, kill_at=-1, dropout=0.0):
+        super().__init__(bits=bits, num_classes=num_classes, num_train=num_train)
+        self.alpha, self.kill_at, self.dropout = alpha, kill_at, dropout
+        self.register_buffer("seen", torch.zeros(num_train, dtype=torch.int64))
+        self.register_buffer("noise", torch.zeros(bits))
+
+    def activation(self, logits):
+        return torch.tanh(F.dropout(logits, self.dropout, self.training))
+
+    def begin_fit(self, fit):
+        assert fit.features().shape[0] == self.num_train == fit.codes().shape[0]
+        self.noise.normal_(generator=fit.generator)
+
+    def loss(self, batch):
+        theta = 0.5 * self.alpha * batch.codes @ batch.codes.T
+        return {"likelihood": (F.softplus(theta) - batch.similarity * theta).mean(), "pull": (batch.codes.mean(0) * self.noise).mean()}
+
+    def after_step(self, fit, batch):
+        self.seen[batch.index] += 1
+        if fit.step == self.kill_at and os.environ.get("TOY_MAY_DIE"):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def end_epoch(self, fit):
+        self.noise += 0.1 * torch.randn(self.bits, generator=fit.generator)
+
+    def diagnostics(self):
+        return {"times_seen": float(self.seen.float().mean())}
+
+
+class ToyShallow(ShallowMethod):
+    supervised = False
+
+    def _fit(self, X, y):
+        self.mean_ = X.mean(0)
+        self.directions_ = np.random.default_rng(self.random_state).normal(size=(X.shape[1], self.bits))
+
+    def _project(self, X):
+        return (X - self.mean_) @ self.directions_
+
+
+class Diverging(DeepMethod):
+    def loss(self, batch):
+        return {"nothing": batch.codes.sum() * float("nan")}
+
+
+class SingleLabel(DeepMethod):
+    multilabel = False
+
+    def loss(self, batch):
+        return {"zero": batch.codes.sum() * 0}
+'''
+
+
+@pytest.fixture(scope="session")
+def plugin(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("plugin")
+    (folder / "registry.yaml").write_text(REGISTRY)
+    (folder / "toy_methods.py").write_text(METHODS)
+    sys.path.insert(0, str(folder))
+    return folder
+
+
+@pytest.fixture
+def catalog(plugin, tmp_path) -> Catalog:
+    return load_catalog([plugin], folder=tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("HASHBENCH_CACHE", str(tmp_path / "cache"))
+
+
+SMALL = {"epochs": 4, "validate_every": 2, "batch_size": 128}
+
+
+@pytest.fixture
+def do_run(catalog, tmp_path):
+    """do_run(method='toy', resume=..., out=..., **resolve arguments) -> Outcome."""
+
+    def go(method="toy", *, resume=False, overwrite=False, out=None, bits=12, changes=None, reporter=None, **options) -> Outcome:
+        spec = resolve(catalog, method=method, bits=bits, changes=SMALL | (changes or {}), out=out or tmp_path / "runs", **options)
+        return run(spec, catalog, reporter, resume=resume, overwrite=overwrite)
+
+    return go

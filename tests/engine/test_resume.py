@@ -1,0 +1,101 @@
+"""A run that is killed and resumed ends with the codes of one that was not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from hashbench.engine.checkpoint import CheckpointStore
+
+
+def command(plugin, out, *extra):
+    options = ["--plugin", str(plugin), "--out", str(out), "--bits", "12", "--epochs", "5", "--validate-every", "2"]
+    return [sys.executable, "-m", "hashbench", "run", *options, *extra]
+
+
+def query_codes(out):
+    (path,) = out.rglob("codes.npz")
+    with np.load(path) as file:
+        return np.concatenate([file["query_codes"], file["database_codes"]])
+
+
+# 8 steps an epoch: step 20 lies in the middle of the third, step 2 before anything is saved.
+@pytest.mark.parametrize("kill_at", [20, 2])
+def test_sigkill_in_the_middle_of_an_epoch_changes_nothing(plugin, tmp_path, kill_at):
+    extra = ["--method", "toy", "--set", f"kill_at={kill_at}", "--set", "dropout=0.2"]
+    whole = subprocess.run(command(plugin, tmp_path / "whole", *extra), capture_output=True, text=True)
+    assert whole.returncode == 0, whole.stderr
+    dies = subprocess.run(command(plugin, tmp_path / "killed", *extra), env={**os.environ, "TOY_MAY_DIE": "1"}, capture_output=True)
+    assert dies.returncode == -signal.SIGKILL
+    assert not list((tmp_path / "killed").rglob("result.json"))
+    refused = subprocess.run(command(plugin, tmp_path / "killed", *extra), capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert "unfinished run" in refused.stderr
+    resumed = subprocess.run(command(plugin, tmp_path / "killed", *extra, "--resume"), capture_output=True, text=True)
+    assert resumed.returncode == 0, resumed.stderr
+    assert ("resumed after epoch 2" if kill_at == 20 else "starting with epoch 1") in resumed.stderr
+    assert np.array_equal(query_codes(tmp_path / "whole"), query_codes(tmp_path / "killed"))
+
+
+def test_ctrl_c_says_what_is_saved_and_how_to_go_on(plugin, tmp_path):
+    process = subprocess.Popen(
+        command(plugin, tmp_path, "--method", "toy", "--epochs", "500"), stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("epoch 3/"):
+            process.send_signal(signal.SIGINT)
+            break
+    rest = process.stderr.read()
+    assert process.wait() == 130
+    last = rest.strip().splitlines()[-1]
+    assert last.startswith("error: interrupted, state saved after epoch")
+    assert "--resume" in last
+
+
+def test_truncated_checkpoint_falls_back_to_the_one_before_and_says_so(tmp_path):
+    said: list[str] = []
+    store = CheckpointStore(tmp_path, said.append)
+    for epoch in (1, 2, 3):
+        store.save(epoch, {"epoch": epoch, "weights": torch.full((1000,), float(epoch)), "training": {"best_epoch": 1}})
+    assert store.epochs() == [3, 2]
+    newest = tmp_path / "epoch_3.pth"
+    newest.write_bytes(newest.read_bytes()[:-700])
+    restored = store.latest()
+    assert restored is not None
+    assert restored["epoch"] == 2
+    assert "epoch_3.pth cannot be read" in said[0]
+    (tmp_path / "epoch_2.pth").write_bytes(b"")
+    assert store.latest() is None
+
+
+def test_run_resumes_from_the_checkpoint_before_a_truncated_one(do_run, tmp_path, monkeypatch):
+    whole = do_run(out=tmp_path / "whole")
+    from hashbench.engine.runner import HashRunner
+
+    with monkeypatch.context() as patch:
+        patch.setattr(HashRunner, "select", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            do_run()
+    (newest,) = (tmp_path / "runs").rglob("epoch_4.pth")
+    newest.write_bytes(newest.read_bytes()[:100])
+    outcome = do_run(resume=True)
+    assert "epoch_4.pth cannot be read" in (outcome.folder / "log.txt").read_text()
+    assert outcome.record.metrics == whole.record.metrics
+
+
+def test_best_weights_needed_by_a_kept_checkpoint_are_kept(tmp_path):
+    store = CheckpointStore(tmp_path, print)
+    for epoch, best in [(1, 1), (2, 1), (3, 3), (4, 3), (5, 3)]:
+        if epoch == best:
+            store.save_best(epoch, {"w": torch.zeros(1)})
+        store.save(epoch, {"training": {"best_epoch": best}})
+        kept = {path.name for path in tmp_path.glob("best_*")}
+        assert f"best_{best}.pth" in kept
+    assert kept == {"best_3.pth"}

@@ -1,0 +1,67 @@
+"""From the command line's words to a RunSpec."""
+
+from __future__ import annotations
+
+import pytest
+
+from hashbench.engine.spec import resolve
+from hashbench.errors import UserError
+
+
+@pytest.fixture
+def spec(catalog, tmp_path):
+    return lambda **words: resolve(catalog, **{"method": "toy", "out": tmp_path, **words})
+
+
+def test_order_is_defaults_then_preset_then_set(spec):
+    assert spec().hparams["alpha"] == 1.0
+    assert spec(preset="strong").hparams["alpha"] == 2.0
+    both = spec(preset="strong", sets=["alpha=5e-1", "optimizer.lr=0.3"])
+    assert both.hparams["alpha"] == 0.5
+    assert both.optimizer["lr"] == 0.3
+    assert both.preset.startswith("strong+")
+
+
+def test_label_of_sets_does_not_depend_on_their_order(spec):
+    assert spec(sets=["alpha=2", "kill_at=3"]).preset == spec(sets=["kill_at=3", "alpha=2"]).preset
+
+
+def test_another_optimizer_starts_its_options_anew(spec):
+    assert spec(sets=["optimizer.type=Adam"]).optimizer == {"type": "Adam", "lr": 0.05}
+
+
+def test_protocol_is_marked_when_anything_in_it_changes(spec):
+    assert not spec().overridden
+    assert not spec(changes={"epochs": 30}).overridden
+    assert spec(changes={"epochs": 31}).overridden
+    assert spec(sets=["protocol.hidden=[8]"]).settings.hidden == [8]
+    assert spec(sets=["protocol.hidden=[8]"]).overridden
+
+
+def test_frozen_backbone_means_no_augmentation(spec):
+    assert spec(protocol="cifar10-dualhash", changes={"frozen": True}).settings.augment == "none"
+
+
+@pytest.mark.parametrize(
+    ("words", "match"),
+    [
+        ({"method": "tooy"}, "Did you mean toy"),
+        ({"protocol": "digts"}, "Did you mean digits"),
+        ({"backbone": "resnet19"}, "Did you mean resnet18"),
+        ({"dataset": "cifar"}, "Did you mean cifar10"),
+        ({"preset": "stronk"}, "Did you mean strong"),
+        ({"bits": 0}, "from 1 to 4096"),
+        ({"bits": 3.5}, "from 1 to 4096"),
+        ({"seed": -1}, "from 0 to"),
+        ({"sets": ["alpah=1"]}, "Did you mean alpha"),
+        ({"sets": ["alpha"]}, "expected key=value"),
+        ({"sets": ["alpha=[1"]}, "not valid YAML"),
+        ({"sets": ["protocol.epoch=3"]}, "Did you mean epochs"),
+        ({"changes": {"epochs": 0}}, "epochs"),
+        ({"changes": {"precision": "fp8"}}, "precision"),
+    ],
+)
+def test_wrong_words_are_refused_in_one_line(spec, words, match):
+    with pytest.raises(UserError, match=match) as caught:
+        spec(**words)
+    assert "\n" not in str(caught.value)
