@@ -1,5 +1,4 @@
-"""Deep l-infinity siamese network: codes that are nearly antipodal because the encoder solves a bounded least-squares
-problem.
+"""Deep l-infinity siamese network: nearly antipodal codes, by an encoder that solves bounded least squares.
 
 The encoder is two unfolded ADMM iterations of  min |D x - y|^2 / 2,  |x|_inf <= lam  (see `unfolded`), with everything
 learned:

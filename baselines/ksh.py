@@ -14,6 +14,7 @@ S is not formed: it is a small matrix between groups of equal targets, so a prod
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -34,7 +35,7 @@ class KSH(ShallowMethod):
         bits: K (the paper's r).
         random_state: seed of the anchors and of the labelled samples.
         anchors: m, drawn from the training samples; all of them where there are fewer.
-        labelled: l, of how many samples' labels are used; None: all. The kernel's width and means come from all samples.
+        labelled: l, samples whose labels are used; None: all. The kernel's width and means come from all samples.
         iterations: at most so many steps of Nesterov's method a bit.
         tolerance: it stops when a step changes the smoothed objective by less than this, per labelled sample.
         ridge: added to K^T K, relative to its mean diagonal entry, so that the eigenproblem is well posed.
@@ -62,7 +63,7 @@ class KSH(ShallowMethod):
         self.tolerance = tolerance
         self.ridge = ridge
 
-    def _fit(self, X: Matrix, y: NDArray) -> None:
+    def _fit(self, X: Matrix, y: Any) -> None:
         rng = check_random_state(self.random_state)
         self.anchors_ = sample_anchors(X, self.anchors, rng)
         distances = squared_distances(X, self.anchors_)
@@ -147,29 +148,34 @@ def nesterov(K: Matrix, R: Callable[[Matrix], Matrix], a: Matrix, iterations: in
         (m,) the last point.
     """
 
-    def evaluate(point: Matrix) -> tuple[float, Matrix, Matrix]:
-        phi = 2 * expit(K @ point) - 1
+    def evaluate(outputs: Matrix) -> tuple[float, Matrix, Matrix]:
+        phi = 2 * expit(outputs) - 1
         moved = R(phi)
         return -float(phi @ moved), phi, moved
 
-    previous, cost = a, evaluate(a)[0]
+    # Beside every point its outputs K a: they follow by linearity, so backtracking needs no product with K.
+    outputs = K @ a
+    previous, previous_outputs, cost = a, outputs, evaluate(outputs)[0]
     momentum, next_momentum, beta = 0.0, 1.0, 1.0
     for _ in range(iterations):
-        probe = a + (momentum - 1) / next_momentum * (a - previous)
-        at_probe, phi, moved = evaluate(probe)
+        ahead = (momentum - 1) / next_momentum
+        probe, probe_outputs = a + ahead * (a - previous), outputs + ahead * (outputs - previous_outputs)
+        at_probe, phi, moved = evaluate(probe_outputs)
         # phi' = (1 - phi^2) / 2, and the form is quadratic in phi: no factor is left.
         gradient = -K.T @ (moved * (1 - phi**2))
+        gradient_outputs = K @ gradient
         slope = gradient @ gradient
         for doubling in range(51):
             step = beta * 2.0**doubling
-            candidate = probe - gradient / step
-            reached = evaluate(candidate)[0]
+            candidate_outputs = probe_outputs - gradient_outputs / step
+            reached = evaluate(candidate_outputs)[0]
             if reached <= at_probe - slope / (2 * step):
                 break
         else:
             return a
         beta = step
-        previous, a = a, candidate
+        previous, previous_outputs = a, outputs
+        a, outputs = probe - gradient / step, candidate_outputs
         momentum, next_momentum = next_momentum, (1 + np.sqrt(1 + 4 * next_momentum**2)) / 2
         if abs(reached - cost) <= tolerance * len(K):
             break

@@ -11,9 +11,10 @@ C. Strecha, A. M. Bronstein, M. M. Bronstein and P. Fua, "LDAHash: improved matc
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import scipy.linalg
-from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from hashbench.models import ShallowMethod
@@ -52,7 +53,7 @@ class LDAHash(ShallowMethod):
         self.ridge = ridge
         self.pairs = pairs
 
-    def _fit(self, X: Matrix, y: NDArray) -> None:
+    def _fit(self, X: Matrix, y: Any) -> None:
         width = X.shape[1]
         if self.variant not in ("lda", "dif"):
             raise ValueError(f"LDAHash has the variants 'lda' and 'dif', got variant={self.variant!r}")

@@ -76,7 +76,7 @@ class MDSHC(DeepMethod):
         self.register_buffer("centres", torch.from_numpy(start).float())
         self.bank = CodeBank(num_train, bits, num_classes)
         self.encoder = MomentumEncoder(momentum)
-        self._encoded: Tensor | None = None
+        self._encoded: tuple[CodeBatch, Tensor] | None = None
 
     def code_layer(self, in_features: int) -> nn.Module:
         """Linear with weights from N(0, 0.01^2) and zero bias, then batch norm."""
@@ -96,9 +96,10 @@ class MDSHC(DeepMethod):
             "centre": centre_loss(scores, batch.targets),
             "quantization": self.lam * (batch.codes.abs() - 1).square().mean(),
         }
-        self._encoded = self._momentum_codes(batch)  # kept for after_step, which writes them into the bank
+        encoded = self._momentum_codes(batch)
+        self._encoded = batch, encoded  # for after_step, which writes them into the bank
         if self.epoch >= self.epoch_change:
-            bank, similar, known = self.bank.partners(batch, self._encoded)
+            bank, similar, known = self.bank.partners(batch, encoded)
             cosine = normalize(batch.codes) @ normalize(bank).T
             positive = similar * known
             terms["pair"] = self.beta * (positive * softplus((1 - cosine) / 2)).sum() / positive.sum().clamp(min=1)
@@ -127,8 +128,9 @@ class MDSHC(DeepMethod):
 
     def after_step(self, fit: FitContext, batch: CodeBatch) -> None:
         """Write the batch into the bank, then move the momentum encoder towards the network."""
-        codes = batch.codes if self._encoded is None else self._encoded
-        self.bank.write(batch.index, codes, batch.targets)
+        last, codes = self._encoded or (None, batch.codes)
+        self.bank.write(batch.index, codes if last is batch else self._momentum_codes(batch), batch.targets)
+        self._encoded = None
         if self.encoder.ready:
             self.encoder.update()
 

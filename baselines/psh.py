@@ -9,8 +9,9 @@ G. Shakhnarovich, P. Viola and T. Darrell, "Fast pose estimation with parameter-
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from hashbench.models import ShallowMethod
@@ -43,7 +44,7 @@ class PSH(ShallowMethod):
         self.pairs = pairs
         self.projections = projections
 
-    def _fit(self, X: Matrix, y: NDArray) -> None:
+    def _fit(self, X: Matrix, y: Any) -> None:
         rng = check_random_state(self.random_state)
         width = X.shape[1]
         phi = rng.standard_normal((width, self.projections)) if self.projections else np.eye(width)

@@ -15,9 +15,10 @@ F. Shen, C. Shen, W. Liu and H. T. Shen, "Supervised discrete hashing", CVPR 201
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import scipy.linalg
-from numpy.typing import NDArray
 from sklearn.preprocessing import normalize
 from sklearn.utils import check_random_state
 
@@ -74,7 +75,7 @@ class SDH(ShallowMethod):
         self.iterations = iterations
         self.sweeps = sweeps
 
-    def _fit(self, X: Matrix, y: NDArray) -> None:
+    def _fit(self, X: Matrix, y: Any) -> None:
         rng = check_random_state(self.random_state)
         Y = indicator(y)
         X = self._scaled(X)

@@ -2,9 +2,9 @@
 
     z_0 = h(W y),   z_k = h(W y + S_k z_{k-1}), k = 1, 2,   h(u) = sgn(u) max(|u| - theta, 0)
 
-A bit is 1 where the sparse code is positive, so the many zeros count as 0. Masci, Bronstein, Bronstein, Sprechmann,
-Sapiro, Sparse similarity-preserving hashing (ICLR 2014), with the depth that Deep l-infinity (IJCAI 2016) gives it in
-its comparison.
+One more layer, tanh(A z_2 + a), gives the codes. Without it z_2 is the code, a bit is 1 where it is positive, and its
+many zeros count as 0. Masci, Bronstein, Bronstein, Sprechmann, Sapiro, Sparse similarity-preserving hashing (ICLR
+2014), with the depth that Deep l-infinity (IJCAI 2016) gives it in its comparison.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ class SNNH(DeepMethod):
     Args:
         margin: m > 0 of the loss.
         stages: unfolded iterations after the first.
-        output: 'sparse' for z_2 as the code, or 'tanh' for one more layer, tanh(A z_2 + a).
+        output: 'tanh' for the layer tanh(A z_2 + a) after z_2, as in the SNNH paper; 'sparse' for z_2 itself, as the
+            comparison in Deep l-infinity shows it.
         zeros: share of zeros that z_0 starts with, in (0, 1).
         init: 'ksvd', or 'random' for PyTorch's own first values.
         sparsity, ksvd_iterations, ksvd_samples: as in `DeepLinf`.
@@ -45,7 +46,7 @@ class SNNH(DeepMethod):
         num_train: int,
         margin: float = 5.0,
         stages: int = 2,
-        output: str = "sparse",
+        output: str = "tanh",
         zeros: float = 0.5,
         init: str = "ksvd",
         sparsity: int = 8,

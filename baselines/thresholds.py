@@ -27,16 +27,17 @@ def best_thresholds(values: Matrix, similar: Pairs, dissimilar: Pairs) -> tuple[
         FN + FP = 1.
     """
     ends, weights = [], []
+    axes = np.ascontiguousarray(values.T)  # sorts run along memory
     for (first, second), weight in ((similar, 1.0 / len(similar[0])), (dissimilar, -1.0 / len(dissimilar[0]))):
-        ends += [np.minimum(values[first], values[second]), np.maximum(values[first], values[second])]
+        ends += [np.minimum(axes[:, first], axes[:, second]), np.maximum(axes[:, first], axes[:, second])]
         weights += [np.full(len(first), weight), np.full(len(first), -weight)]
-    points, steps = np.concatenate(ends), np.concatenate(weights)
-    order = np.argsort(points, axis=0)
-    points = np.take_along_axis(points, order, axis=0)
+    points, steps = np.concatenate(ends, axis=1), np.concatenate(weights)
+    order = np.argsort(points, axis=1)
+    points = np.take_along_axis(points, order, axis=1)
     # After point i, T in (points[i], points[i + 1]]; between equal points there is no T.
-    cost = 1.0 + np.cumsum(steps[order], axis=0)[:-1]
-    cost[points[:-1] == points[1:]] = np.inf
-    best, axes = cost.argmin(axis=0), np.arange(points.shape[1])
-    low, high = points[best, axes], points[best + 1, axes]
+    cost = 1.0 + np.cumsum(steps[order], axis=1)[:, :-1]
+    cost[points[:, :-1] == points[:, 1:]] = np.inf
+    best, rows = cost.argmin(axis=1), np.arange(len(points))
+    low, high = points[rows, best], points[rows, best + 1]
     middle = low + (high - low) / 2
-    return np.where(middle > low, middle, high), np.minimum(cost[best, axes], 1.0)
+    return np.where(middle > low, middle, high), np.minimum(cost[rows, best], 1.0)

@@ -10,6 +10,7 @@ import typer
 
 from hashbench.cli.check_data import check_data
 from hashbench.cli.env import env
+from hashbench.cli.evaluate import evaluate
 from hashbench.cli.leaderboard import leaderboard
 from hashbench.cli.list_ import list_
 from hashbench.cli.run import run
@@ -30,6 +31,7 @@ app = typer.Typer(
 app.command("list")(list_)
 app.command("show")(show)
 app.command("run")(run)
+app.command("evaluate")(evaluate)
 app.command("leaderboard")(leaderboard)
 app.command("check-data")(check_data)
 app.command("env")(env)

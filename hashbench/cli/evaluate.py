@@ -71,21 +71,22 @@ def _read(path: Path) -> tuple[dict[str, Any], int | None]:
 
     if not path.is_file():
         raise UserError(f"{path}: there is no such file; give an .npz with {', '.join(ARRAYS)}")
+    if not zipfile.is_zipfile(path):
+        raise UserError(f"{path}: this is not an .npz; save {', '.join(ARRAYS)} with numpy.savez")
     try:
         with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise UserError(f"{path}: this is a single array; save an .npz with {', '.join(ARRAYS)}")
-            missing = [name for name in ARRAYS if name not in file.files]
-            if missing:
-                there = ", ".join(file.files) or "nothing"
-                raise UserError(
-                    f"{path}: it lacks {', '.join(missing)}; there is {there}; name the arrays {', '.join(ARRAYS)}"
-                )
-            return {name: file[name] for name in ARRAYS}, int(file["bits"]) if "bits" in file.files else None
-    except (ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError(f"{path}: it cannot be read as .npz ({error}); save it with numpy.savez") from error
+            there = list(file.files)
+            arrays = {name: file[name] for name in (*ARRAYS, "bits") if name in there}
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path}: it cannot be read ({error}); save plain arrays with numpy.savez") from error
+    missing = [name for name in ARRAYS if name not in arrays]
+    if missing:
+        found = ", ".join(there) or "nothing"
+        raise UserError(f"{path}: it lacks {', '.join(missing)}; there is {found}; name the arrays {', '.join(ARRAYS)}")
+    bits = arrays.pop("bits", None)
+    if bits is not None and (bits.size != 1 or bits.dtype.kind not in "iu"):
+        raise UserError(f"{path}: bits is {bits.dtype} of shape {bits.shape}; save the code length as one integer")
+    return arrays, None if bits is None else int(bits.item())
 
 
 def _print(result: Evaluation, packed: bool) -> None:

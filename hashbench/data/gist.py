@@ -1,17 +1,18 @@
 """GIST, the hand-crafted features of the hashing literature, and CIFAR-10 described by them.
 
-A. Oliva and A. Torralba, "Modeling the shape of the scene: a holistic representation of the spatial envelope", IJCV 2001: energies of
-Gabor filters at several scales and orientations, averaged over 4 x 4 blocks of the image. Parameters are those of the authors'
-published Matlab toolbox (LMgist), without its resizing: images are described at their own size.
+A. Oliva and A. Torralba, "Modeling the shape of the scene: a holistic representation of the spatial envelope", IJCV
+2001: energies of Gabor filters at several scales and orientations, averaged over 4 x 4 blocks of the image. Parameters
+are those of the authors' published Matlab toolbox (LMgist), without its resizing: images are described at their size.
 
-Both usual sizes are of the grey image: 3 scales x 8 orientations x 16 blocks = 384 as for the 80 Million Tiny Images, from which
-CIFAR-10 was taken, and 4 x 8 x 16 = 512, the toolbox's default. (Colour descriptors count three times as many: 960 for 8, 8, 4
-orientations.)
+Both usual sizes are of the grey image: 3 scales x 8 orientations x 16 blocks = 384 as for the 80 Million Tiny Images,
+from which CIFAR-10 was taken, and 4 x 8 x 16 = 512, the toolbox's default. Colour descriptors count three times as many
+(960 for 8, 8 and 4 orientations).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -52,8 +53,8 @@ def gist(images: Tensor | np.ndarray, dimensions: int = 384, batch_size: int = 3
         batch_size: images transformed at a time; more memory, same result.
 
     Returns:
-        (N, dimensions) float32, ordered by scale (fine to coarse), orientation, block row, block column. An image of one
-        colour gives zeros.
+        (N, dimensions) float32, ordered by scale (fine to coarse), orientation, block row, block column. An image of
+        one colour gives zeros.
 
     Raises:
         UserError: other dimensions, other images.
@@ -69,7 +70,7 @@ def gist(images: Tensor | np.ndarray, dimensions: int = 384, batch_size: int = 3
         )
     height, width = images.shape[2:]
     border = 2 * _FILTER_BORDER
-    filters = gabor_filters(height + border, width + border, SCALES[dimensions], ORIENTATIONS)
+    filters = gabor_filters(height + border, width + border, SCALES[dimensions])
     out = np.empty((len(images), dimensions), dtype=np.float32)
     for start in range(0, len(images), batch_size):
         block = images[start : start + batch_size].float().mean(dim=1)
@@ -77,17 +78,17 @@ def gist(images: Tensor | np.ndarray, dimensions: int = 384, batch_size: int = 3
     return out
 
 
-def gabor_filters(height: int, width: int, scales: int, orientations: int) -> Tensor:
-    """(scales * orientations, height, width) transfer functions in the order of `torch.fft.fft2`, real."""
+def gabor_filters(height: int, width: int, scales: int) -> Tensor:
+    """(8 scales, height, width) real transfer functions, in the order of `torch.fft.fft2`."""
     fy, fx = torch.meshgrid(_frequencies(height), _frequencies(width), indexing="ij")
     radius, angle = torch.hypot(fx / width, fy / height), torch.atan2(fy, fx)
     transfer = []
     for scale in range(scales):
         radial = 3.5 * (radius / (0.3 / 1.85**scale) - 1) ** 2
-        for orientation in range(orientations):
-            turned = angle + torch.pi * orientation / orientations
+        for orientation in range(ORIENTATIONS):
+            turned = angle + torch.pi * orientation / ORIENTATIONS
             turned = torch.where(turned > torch.pi, turned - 2 * torch.pi, turned)
-            transfer.append(torch.exp(-radial - 2 * torch.pi * (orientations / 8) ** 2 * turned**2))
+            transfer.append(torch.exp(-radial - 2 * torch.pi * turned**2))
     return torch.stack(transfer).float()
 
 
@@ -118,7 +119,7 @@ def _equalised(grey: Tensor) -> Tensor:
 
 
 def _mirrored(images: Tensor, border: int, below: int = 0, right: int = 0) -> Tensor:
-    """Images continued by their mirror image, the edge pixels repeated: `border` all around, more below and to the right."""
+    """Images continued by their mirror image, edge pixels repeated: `border` all around, more below and right."""
     rows, columns = (
         _mirror_index(size, border, border + extra)
         for size, extra in zip(images.shape[1:], (below, right), strict=True)
@@ -151,7 +152,7 @@ def _block_means(size: int) -> Tensor:
     """(BLOCKS, size): averages over contiguous blocks, as equal as whole pixels allow."""
     edges = [int(size * block / BLOCKS) for block in range(BLOCKS + 1)]
     means = torch.zeros(BLOCKS, size)
-    for block, (start, stop) in enumerate(zip(edges, edges[1:], strict=False)):
+    for block, (start, stop) in enumerate(pairwise(edges)):
         means[block, start:stop] = 1 / (stop - start)
     return means
 
@@ -169,9 +170,7 @@ class GistCIFAR10:
 
     def __init__(self, root: str | Path | None = None, dimensions: int = 384, cache: str | Path | None = None) -> None:
         if dimensions not in SCALES:
-            raise UserError(
-                f"cifar10 GIST: dimensions={dimensions} is not known; choose {' or '.join(map(str, SCALES))}"
-            )
+            raise UserError(f"GIST has {' or '.join(map(str, SCALES))} dimensions, not {dimensions}")
         self.images = CIFAR10(root)
         self.dimensions = dimensions
         self.cache = FeatureCache(None if cache is None else Path(cache))

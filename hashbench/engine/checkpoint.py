@@ -20,7 +20,9 @@ _UNREADABLE = (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.Unp
 
 
 def save_atomically(path: Path, payload: dict[str, Any]) -> None:
-    """Write a checkpoint so that `path` is either the old file, the new one, or absent; never a part of one.
+    """Write a checkpoint so that `path` is either the old file, the new one, or absent, whenever the process is killed.
+
+    The disk is not waited for: after a power cut the newest file may be torn, and is then passed over on resume.
 
     Raises:
         OSError: the disk is full or the folder cannot be written; the temporary file is removed.
@@ -31,8 +33,6 @@ def save_atomically(path: Path, payload: dict[str, Any]) -> None:
     try:
         with open(aside, "wb") as file:
             file.write(buffer.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)

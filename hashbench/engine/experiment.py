@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from hashbench.backbones.build import build_backbone
+from hashbench.backbones.checksum import state_checksum
 from hashbench.backbones.identity import Identity
 from hashbench.catalog import Catalog
 from hashbench.data import DataTable, DeviceTransform
@@ -105,6 +106,9 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter) -> Experiment:
         channels = max(shape[0], len(entry.mean)) if entry.inputs == "image" else shape[0]
         shape = (channels, *(2 * [size] if size else shape[1:]))
 
+    # Channels-last nearly halves the time of a frozen convolutional net on CPUs, and its features are computed only once.
+    channels_last = spec.channels_last or settings.frozen
+
     def transform(augment: str) -> DeviceTransform:
         return DeviceTransform(
             table.kind,
@@ -112,9 +116,11 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter) -> Experiment:
             augment,
             entry.mean,
             entry.std,
-            channels_last=spec.channels_last,  # type: ignore[arg-type]
+            channels_last=channels_last,  # type: ignore[arg-type]
         )
 
+    if settings.pretrained and spec.weights is None and not entry.download:
+        raise UserError(f"backbone {backbone_name} has no weights to download: give --weights FILE")
     built = build_backbone(
         catalog.load_class("backbones", backbone_name),
         in_shape=shape,
@@ -149,10 +155,12 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter) -> Experiment:
         key = {
             "data": table.checksum,
             "backbone": [backbone_name, {**entry.hparams, **settings.backbone_hparams}],
-            "weights": built.weights_checksum or f"random {spec.seed}",
+            "weights": state_checksum(built.module.state_dict()),
             "transform": transform("none").describe(),
             "precision": settings.precision,
+            "device": device.partition(":")[0],
         }
+        backbone = backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         feed = FrozenFeed(**common, backbone=backbone, key=key, precision=settings.precision)  # type: ignore[arg-type]
         fit_rows = np.unique(np.concatenate([roles.train, roles.validation, roles.validation_database, roles.database]))
         reporter.message(

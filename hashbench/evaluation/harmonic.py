@@ -1,3 +1,4 @@
+# mypy: disable-error-code="call-arg"
 """Differences of harmonic numbers, H(a + k) - H(a), to full relative precision for any a.
 
 H(1e8) is 19, so a difference of two rounded harmonic numbers knows 1/1e8 to seven digits only. With x = m + 1/2,
@@ -7,15 +8,13 @@ of a difference is one log1p and the rest is tiny.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+from numba import njit
 
-_EXACT_BELOW = 64
-_TABLE = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, _EXACT_BELOW + 1))])
-
-
-def _series(x: np.ndarray) -> np.ndarray:
-    y = 1.0 / (x * x)
-    return y * (1 / 24 - y * (7 / 960 - y * (31 / 8064 - y * (127 / 30720))))
+_EXACT = 64
+_TABLE = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, _EXACT + 1))])
 
 
 def harmonic_difference(a: np.ndarray, k: np.ndarray) -> np.ndarray:
@@ -29,8 +28,25 @@ def harmonic_difference(a: np.ndarray, k: np.ndarray) -> np.ndarray:
         float64, relative error of a few 1e-15.
     """
     a, k = np.broadcast_arrays(np.asarray(a, dtype=np.float64), np.asarray(k, dtype=np.float64))
-    b = a + k
-    a_small, b_small = np.minimum(a, _EXACT_BELOW), np.minimum(b, _EXACT_BELOW)
-    small = _TABLE[b_small.astype(np.int64)] - _TABLE[a_small.astype(np.int64)]
-    start, stop = np.maximum(a, _EXACT_BELOW) + 0.5, np.maximum(b, _EXACT_BELOW) + 0.5
-    return small + np.log1p((stop - start) / start) + (_series(stop) - _series(start))
+    return _differences(a.ravel(), k.ravel(), _TABLE).reshape(a.shape)
+
+
+@njit(cache=True)
+def _differences(starts, counts, table):
+    out = np.zeros(len(starts))
+    for i in range(len(starts)):
+        a, b = starts[i], starts[i] + counts[i]
+        if a < b and a < _EXACT:
+            stop = min(b, float(_EXACT))
+            out[i] = table[int(stop)] - table[int(a)]
+            a = stop
+        if a < b:
+            x, y = a + 0.5, b + 0.5
+            out[i] += math.log1p((y - x) / x) + _series(y) - _series(x)
+    return out
+
+
+@njit(cache=True)
+def _series(x):
+    y = 1.0 / (x * x)
+    return y * (1 / 24 - y * (7 / 960 - y * (31 / 8064 - y * (127 / 30720))))

@@ -71,8 +71,7 @@ def _best(complete, N0, P0, n, p, t):
     """The largest over every feasible h, the h items placed first.
 
     Each further item adds a larger precision, (P0 + h)/(N0 + h), than the one before, so the mean falls, if at all,
-    only before it
-    rises: the maximum is at one end.
+    only before it rises: the maximum is at one end.
     """
 
     def mean(h):
@@ -85,8 +84,7 @@ def _worst(complete, N0, P0, n, p, t):
     """The smallest over every feasible h, the h items placed last.
 
     What one further item adds, (P0 + 1)/(N0 + t - h) + H(N0 + t) - H(N0 + t - h), grows with h, so the mean falls as
-    long as this is
-    below it, then rises: bisection finds where.
+    long as this is below it, then rises: bisection finds where.
     """
     low, high = np.maximum(0.0, t - (n - p)), np.minimum(p, t)
 

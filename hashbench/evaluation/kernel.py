@@ -3,8 +3,7 @@
 
 For a batch of queries and a batch of 256-item blocks, `bitslice` gives all distances as binary digits, which stay in
 the second-level cache, and `tree` counts them, relevant and other items apart, so each item is counted once. Database
-items are
-ordered by class first: then nearly every block is relevant to a query as a whole or not at all.
+items are ordered by class first: then nearly every block is relevant to a query as a whole or not at all.
 """
 
 from __future__ import annotations
@@ -17,13 +16,10 @@ from hashbench.evaluation.counts import Counts
 from hashbench.evaluation.labels import Labels
 from hashbench.evaluation.planes import as_words, bit_planes
 from hashbench.evaluation.simd import LANES, WORDS, any_set, load, store, zeros
-from hashbench.evaluation.tree import add_histogram, mask_words, root_of_masks
+from hashbench.evaluation.tree import MAX_BLOCKS, add_histogram, mask_words, root_of_masks
 
-_BLOCKS = 16
-"""Blocks counted together, at most `tree.MAX_BLOCKS`."""
-
-_QUERIES = 64
-"""Queries that share the table of a block."""
+_QUERIES = 32
+"""Queries that share a block's table; their distances to a batch of blocks take 220 KB at 64 bits."""
 
 _PREFIXES = np.stack([np.packbits(np.arange(LANES) < i, bitorder="little") for i in range(LANES + 1)]).view("<u8")
 _PREFIXES = _PREFIXES.astype(np.uint64).ravel()
@@ -105,18 +101,18 @@ def _count_batch(planes, items, offsets, depth, begin, end, first, stop, label_p
     """Count queries begin to end against the chunk; the arguments are as the functions above make them."""
     blocks = len(planes)
     block_words = depth * WORDS
-    root = root_of_masks(depth, _BLOCKS)
+    root = root_of_masks(depth, MAX_BLOCKS)
     table = np.empty(offsets.shape[1] * TABLE_WORDS, dtype=np.uint64)
-    digits = np.empty((end - begin) * _BLOCKS * block_words, dtype=np.uint64)
-    p_masks = np.empty(mask_words(depth, _BLOCKS), dtype=np.uint64)
+    digits = np.empty((end - begin) * MAX_BLOCKS * block_words, dtype=np.uint64)
+    p_masks = np.empty(mask_words(depth, MAX_BLOCKS), dtype=np.uint64)
     rest_masks = np.empty_like(p_masks)
-    p_at, rest_at = np.empty(_BLOCKS, dtype=np.int64), np.empty(_BLOCKS, dtype=np.int64)
-    for start in range(0, blocks, _BLOCKS):
-        count = min(_BLOCKS, blocks - start)
+    p_at, rest_at = np.empty(MAX_BLOCKS, dtype=np.int64), np.empty(MAX_BLOCKS, dtype=np.int64)
+    for start in range(0, blocks, MAX_BLOCKS):
+        count = min(MAX_BLOCKS, blocks - start)
         for i in range(count):
             fill_table(planes[start + i], table)
             for q in range(begin, end):
-                add_distances(table, offsets[q], digits, ((q - begin) * _BLOCKS + i) * block_words, depth)
+                add_distances(table, offsets[q], digits, ((q - begin) * MAX_BLOCKS + i) * block_words, depth)
         for q in range(begin, end):
             p_count, rest_count = 0, 0
             for i in range(count):
@@ -136,6 +132,6 @@ def _count_batch(planes, items, offsets, depth, begin, end, first, stop, label_p
                     store(rest_masks, root + rest_count * WORDS, other)
                     rest_at[rest_count] = i * block_words
                     rest_count += 1
-            origin = (q - begin) * _BLOCKS * block_words
-            add_histogram(digits, origin, depth, p_at, p_masks, _BLOCKS, p_count, p[q])
-            add_histogram(digits, origin, depth, rest_at, rest_masks, _BLOCKS, rest_count, rest[q])
+            origin = (q - begin) * MAX_BLOCKS * block_words
+            add_histogram(digits, origin, depth, p_at, p_masks, MAX_BLOCKS, p_count, p[q])
+            add_histogram(digits, origin, depth, rest_at, rest_masks, MAX_BLOCKS, rest_count, rest[q])

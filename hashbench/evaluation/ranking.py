@@ -1,9 +1,9 @@
 """Metrics of a ranking with ties, as closed forms of the counts: average precision, precision, recall and nDCG at T.
 
 Notation of one group, the items at one distance: n items, p of them relevant; N0 items and P0 relevant ones lie
-strictly closer; t is how many places of the group lie inside the cut-off. A group's share of a metric is a sum over
-its places, and
-its order is unknown: `expected` averages over all orders, `best` puts the relevant items first, `worst` last.
+strictly closer; t is how many places of the group lie inside the cut-off. A group's share of a metric is a sum over its
+places, and its order is unknown: `expected` averages over all orders, `best` puts the relevant items first, `worst`
+last.
 
 Sources: McSherry & Najork, Computing Information Retrieval Performance Measures Efficiently in the Presence of Tied
 Scores, ECIR 2008; He, Cakir, Bargal & Sclaroff, Hashing as Tie-Aware Learning to Rank, CVPR 2018.
@@ -106,17 +106,17 @@ class Ranking:
         """Gain of the first T places discounted by log2(rank + 1), over that of a perfect ranking."""
         cut = self.cut(T)
         discounts = np.concatenate([[0.0], np.cumsum(1.0 / np.log2(np.arange(2.0, cut.length + 2)))])
-        start = np.minimum(self._N - self._n, cut.length).astype(np.int64)
-        places = np.minimum(self._N, cut.length).astype(np.int64) - start
+        stop = np.minimum(self._N, cut.length).astype(np.int64)
+        start = np.pad(stop[:, :-1], ((0, 0), (1, 0)))
         if order == "best":
-            hits = np.minimum(self._p, places).astype(np.int64)
+            hits = np.minimum(self._p, stop - start).astype(np.int64)
             gain = discounts[start + hits] - discounts[start]
         elif order == "worst":
-            misses = np.minimum(self._n - self._p, places).astype(np.int64)
-            gain = discounts[start + places] - discounts[start + misses]
+            misses = np.minimum(self._n - self._p, stop - start).astype(np.int64)
+            gain = discounts[stop] - discounts[start + misses]
         else:
             share = np.divide(self._p, self._n, out=np.zeros_like(self._p), where=self._n > 0)
-            gain = share * (discounts[start + places] - discounts[start])
+            gain = share * np.diff(discounts[stop], axis=1, prepend=0.0)
         ideal = discounts[np.minimum(self.relevant, cut.length).astype(np.int64)]
         return self._per_relevant(gain.sum(axis=1), ideal)
 

@@ -82,8 +82,8 @@ class SplitState(nn.Module):
             old = [getattr(self, name)[rows] for name in self.buffers_of_state]
             new = self._sweep(outputs[part], *old)
             moved += (new[0] - old[0]).square().sum()
-            for name, value in zip(self.buffers_of_state, new, strict=True):
-                getattr(self, name)[rows] = value
+            for name, value in reversed(list(zip(self.buffers_of_state, new, strict=True))):
+                getattr(self, name)[rows] = value  # u last: what a later buffer takes over may be a view of it
         self.moved.copy_(moved / count)
 
     def _sweep(self, h: Tensor, *rows: Tensor) -> tuple[Tensor, ...]:

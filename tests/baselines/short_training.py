@@ -39,7 +39,7 @@ class Fit:
 
 
 def gaussian_classes(samples: int = 160, features: int = 24, classes: int = 4, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """(N, d) float32 features, the classes 2.2 standard deviations a coordinate apart in 4 coordinates, and (N,) ids."""
+    """(N, d) float32 features whose classes are apart in 4 coordinates, 2.2 standard deviations each, and (N,) ids."""
     generator = torch.Generator().manual_seed(seed)
     means = torch.zeros(classes, features)
     means[:, :4] = 2.2 * torch.randn(classes, 4, generator=torch.Generator().manual_seed(77))

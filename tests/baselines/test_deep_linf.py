@@ -6,7 +6,16 @@ import pytest
 import torch
 from hashbench_baselines.contrastive import contrastive
 from hashbench_baselines.deep_linf import DeepLinf
-from short_training import Fit, assert_finite, build, degenerate_batches, gaussian_classes, random_batch, retrieval_map, train
+from short_training import (
+    Fit,
+    assert_finite,
+    build,
+    degenerate_batches,
+    gaussian_classes,
+    random_batch,
+    retrieval_map,
+    train,
+)
 
 from hashbench.backbones.identity import Identity
 from hashbench.errors import UserError
@@ -110,6 +119,6 @@ def test_bad_hyper_parameters_are_refused_in_one_line(options, message):
 
 
 def test_more_bits_than_samples_are_refused_unless_the_start_is_random():
-    with pytest.raises(UserError, match="dictionary of 64 atoms.* given 50: .*init=random"):
+    with pytest.raises(UserError, match=r"dictionary of 64 atoms.* given 50: .*init=random"):
         DeepLinf(bits=64, num_classes=4, num_train=50)
     DeepLinf(bits=64, num_classes=4, num_train=50, init="random")

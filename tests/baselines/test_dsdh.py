@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -44,7 +45,9 @@ def test_loss_with_the_batch_as_partners_equals_the_equation(multilabel):
     batch = random_batch(6, 3, 7, num_train=20, multilabel=multilabel)
     u = batch.codes.tolist()
     terms = method.loss(batch)
-    likelihood = sum(pair_term(u[i], u[j], slow_similarity(batch.labels, i, j)) for i in range(7) for j in range(7)) / 49
+    likelihood = (
+        sum(pair_term(u[i], u[j], slow_similarity(batch.labels, i, j)) for i in range(7) for j in range(7)) / 49
+    )
     pull = sum((a - (1 if a >= 0 else -1)) ** 2 for row in u for a in row) / 7 * 5.0 / 20
     assert terms["likelihood"].item() == pytest.approx(likelihood, abs=1e-12)
     assert terms["quantization"].item() == pytest.approx(pull, abs=1e-12)
@@ -81,7 +84,9 @@ def test_rows_that_were_never_seen_do_not_count():
     method = make().double()
     batch = random_batch(6, 3, 5, num_train=20)
     alone = make(partners="batch").double()
-    assert method.loss(batch)["likelihood"].item() == pytest.approx(2 * alone.loss(batch)["likelihood"].item(), abs=1e-12)
+    assert method.loss(batch)["likelihood"].item() == pytest.approx(
+        2 * alone.loss(batch)["likelihood"].item(), abs=1e-12
+    )
 
 
 def test_special_values_of_the_likelihood():
@@ -112,7 +117,7 @@ def test_objective_never_increases_over_w_and_every_bit(multilabel):
         values.append(objective(b, w, y, u, mu, nu, eta))
         b = descend(b, w, y, u, eta / mu, sweeps=1)
         values.append(objective(b, w, y, u, mu, nu, eta))
-    assert all(after <= before + 1e-9 for before, after in zip(values, values[1:], strict=False))
+    assert all(after <= before + 1e-9 for before, after in pairwise(values))
     assert values[-1] < 0.9 * values[0]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hashbench_baselines.ksvd import ksvd, pursuit, rank_one
@@ -45,10 +47,8 @@ def test_more_turns_are_never_worse_and_much_better_than_samples_as_atoms():
     for column in codes.T:
         column[rng.choice(10, 2, replace=False)] = rng.standard_normal(2)
     samples = (truth @ codes).T + 0.01 * rng.standard_normal((400, 16))
-    errors = [
-        error(samples, ksvd(samples, 10, 2, turns, np.random.default_rng(3)), 2) for turns in (1, 2, 4, 8, 16)
-    ]
-    assert all(later <= earlier * 1.0001 for earlier, later in zip(errors, errors[1:], strict=False))
+    errors = [error(samples, ksvd(samples, 10, 2, turns, np.random.default_rng(3)), 2) for turns in (1, 2, 4, 8, 16)]
+    assert all(later <= earlier * 1.0001 for earlier, later in pairwise(errors))
     dictionary = ksvd(samples, 10, 2, 16, np.random.default_rng(3))
     assert np.allclose(np.linalg.norm(dictionary, axis=0), 1)
     assert (np.abs(truth.T @ dictionary).max(axis=1) > 0.99).sum() >= 8  # most true atoms are found
@@ -65,5 +65,5 @@ def test_one_sample_an_atom_and_repeated_samples():
 def test_too_few_samples_are_refused():
     samples = np.ones((5, 4))
     samples[2:] = 0
-    with pytest.raises(UserError, match="dictionary of 3 atoms .* 2 that are not zero"):
+    with pytest.raises(UserError, match=r"dictionary of 3 atoms .* 2 that are not zero"):
         ksvd(samples, 3, 1, 1, np.random.default_rng(0))

@@ -116,7 +116,7 @@ def test_a_closure_supplies_loss_and_gradient():
         loss.backward()
         return loss
 
-    expected = float(curved(without))
+    expected = float(curved(without).detach())
     assert float(optimizer.step(closure)) == expected
     steps(without, StoM([without], lr=0.1), 1)
     assert torch.equal(with_closure, without)
@@ -124,7 +124,12 @@ def test_a_closure_supplies_loss_and_gradient():
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"lr": -0.1}, "lr = -0.1"), ({"beta": 1.0}, "beta = 1.0"), ({"gamma": -0.2}, "gamma"), ({"weight_decay": -1}, "decay")],
+    [
+        ({"lr": -0.1}, "lr = -0.1"),
+        ({"beta": 1.0}, "beta = 1.0"),
+        ({"gamma": -0.2}, "gamma"),
+        ({"weight_decay": -1}, "decay"),
+    ],
 )
 def test_refuses_bad_values_in_one_line(options, message):
     with pytest.raises(UserError, match=message) as caught:

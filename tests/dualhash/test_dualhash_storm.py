@@ -42,7 +42,9 @@ def true_gradient(x, decay=0.0):
     return x + 2 * x / (1 + x.square()).square() + decay * x
 
 
-@pytest.mark.parametrize("options", [{"a": 1.0}, {"a": 0.2, "estimator": "release"}, {"a": 0.7, "estimator": "release"}])
+@pytest.mark.parametrize(
+    "options", [{"a": 1.0}, {"a": 0.2, "estimator": "release"}, {"a": 0.7, "estimator": "release"}]
+)
 def test_is_plain_sgd_with_a_1_and_as_released_with_any_a(options):
     ours, theirs = start(), start()
     found = [p for p, _ in train(ours, StoRM([ours], lr=0.1, weight_decay=0.01, **options), noise(50))]

@@ -139,7 +139,8 @@ def test_frozen_features_are_computed_once_and_test_queries_last(do_run, tmp_pat
 
 
 def test_bf16_learns_too(do_run):
-    assert do_run(changes={"precision": "bf16"}).record.metrics["map"] > 0.5
+    changes = {"precision": "bf16", "epochs": 1, "validate_every": 1, "backbone_hparams": {"widths": [8], "out_features": 32}}
+    assert do_run(changes=changes).record.metrics["map"] > 0.2  # ten classes: chance is 0.1
 
 
 def test_channels_last_changes_layout_only(do_run, tmp_path):

@@ -178,7 +178,7 @@ def test_average_precision_at_a_hundred_million_items():
 
 @pytest.mark.parametrize("T", [1, 300, 5000])
 def test_retrieved_denominator_of_a_huge_group_is_stable(T):
-    """A hypergeometric distribution over thousands of outcomes: the mean stays between its bounds, near the ratio of means."""
+    """Thousands of outcomes for the number of hits: the mean stays between its bounds, near the ratio of means."""
     ranking = Ranking(Counts(np.array([[10**6, 5]]), np.array([[10**5, 5]])))
     worst, expected, best = (ranking.average_precision_at(T, order)[0] for order in ("worst", "expected", "best"))
     assert worst <= expected <= best == 1.0

@@ -1,0 +1,111 @@
+"""What a training step costs in the harness, as a ratio to a bare PyTorch loop over the same model, data and device.
+
+    python benchmarks/train_overhead.py [--protocol digits] [--epochs 12] [--device cpu]
+
+Both sides train the same network with the same optimizer on the same batches. They take turns epoch by epoch, and the
+ratio is taken within each pair of epochs, so that drift of the machine's speed cancels. The harness's side is its whole
+training epoch: loader, hooks, logging and the per-epoch checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from hashbench.catalog import load_catalog
+from hashbench.engine.config import make_config
+from hashbench.engine.experiment import Experiment, prepare
+from hashbench.engine.optim import build_optimizer, build_schedule
+from hashbench.engine.reporter import Reporter
+from hashbench.engine.runner import HashRunner
+from hashbench.engine.spec import resolve
+from hashbench.models import CodeBatch
+
+
+def bare_epoch(experiment: Experiment, order: torch.Tensor, optimizer: torch.optim.Optimizer, schedules: list) -> float:
+    """One epoch as one writes it by hand: permute, slice, normalise, forward, loss, backward, step. Seconds."""
+    spec, table, network = experiment.spec, experiment.roles.table, experiment.model.network
+    rows = torch.from_numpy(experiment.roles.train).to(experiment.device)
+    store, transform = table.on(experiment.device), experiment.feed.plain
+    network.train()
+    started = time.perf_counter()
+    total = torch.zeros((), device=experiment.device)
+    for positions in order.split(spec.settings.batch_size):
+        chosen = rows[positions]
+        logits, codes = network(transform(store.inputs[chosen]))
+        batch = CodeBatch(codes, logits, store.labels[chosen], positions, table.num_classes)
+        optimizer.zero_grad(set_to_none=True)
+        loss = sum(network.method.loss(batch).values())
+        loss.backward()
+        optimizer.step()
+        for schedule in schedules:
+            schedule.step()
+        total += loss.detach()
+    total.item()
+    if torch.device(experiment.device).type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--protocol", default="digits")
+    parser.add_argument("--method", default="dualhash_likelihood")
+    parser.add_argument("--epochs", type=int, default=12, help="pairs of epochs; the first two are not counted")
+    parser.add_argument("--bits", type=int, default=64)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--data-root", type=Path)
+    parser.add_argument("--weights", type=Path)
+    options = parser.parse_args()
+    catalog = load_catalog()
+    with tempfile.TemporaryDirectory() as out:
+        spec = resolve(
+            catalog,
+            method=options.method,
+            protocol=options.protocol,
+            bits=options.bits,
+            changes={"epochs": options.epochs, "validate_every": options.epochs, "augment": "none"},
+            out=Path(out),
+            device=options.device,
+            data_root=options.data_root,
+            weights=options.weights,
+        )
+        ours, theirs = (prepare(spec, catalog, Reporter()) for _ in range(2))
+        optimizer = build_optimizer(spec.optimizer, theirs.model.network)
+        steps = -(-len(theirs.roles.train) // spec.settings.batch_size)
+        schedules = build_schedule(spec.schedule, optimizer, options.epochs, steps)
+        pairs: list[tuple[float, float]] = []
+
+        class Paired(Reporter):
+            """After each epoch of the harness, one of the bare loop."""
+
+            started = 0.0
+
+            def epoch(self, record: dict, epochs: int, primary: str) -> None:
+                seconds = time.perf_counter() - self.started
+                order = torch.randperm(len(theirs.roles.train), device=theirs.device)
+                pairs.append((seconds - record.get("validation", 0.0), bare_epoch(theirs, order, optimizer, schedules)))
+                self.started = time.perf_counter()
+
+        reporter = Paired()
+        runner = HashRunner(ours, make_config(spec, "deep"), Path(out), reporter, False, "overhead")
+        runner.reporter = reporter
+        reporter.started = time.perf_counter()
+        runner.train()
+    counted = pairs[2:-1]  # warm-up, and the last epoch, which is followed by the validation
+    ratios = [a / b for a, b in counted]
+    batches = steps
+    print(f"{options.method} on {options.protocol}, {ours.device}, {torch.get_num_threads()} threads, {batches} steps an epoch")
+    print(f"harness {1e3 * statistics.median(a for a, _ in counted) / batches:.2f} ms a step, ", end="")
+    print(f"bare loop {1e3 * statistics.median(b for _, b in counted) / batches:.2f} ms a step")
+    print(f"ratio: median {statistics.median(ratios):.3f}, min {min(ratios):.3f}, max {max(ratios):.3f}, {len(ratios)} pairs of epochs")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,211 @@
+"""The program as a person meets it: commands from an empty folder, one line for every mistake, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hashbench.cli import main
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HASHBENCH_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def cli(capfd):
+    """cli(*words) -> (exit code, standard output, standard error)."""
+
+    def call(*words):
+        with pytest.raises(SystemExit) as ended:
+            main([str(word) for word in words])
+        captured = capfd.readouterr()
+        return ended.value.code, captured.out, captured.err
+
+    return call
+
+
+RUN = ("run", "--method", "dualhash_likelihood", "--epochs", "1", "--bits", "8")
+
+
+def assert_refused(result, *words):
+    code, _, err = result
+    assert code == 2, err
+    lines = [line for line in err.strip().splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    assert err.strip().splitlines()[-1] == lines[0]
+    for word in words:
+        assert word in lines[0], lines[0]
+
+
+def test_list_names_everything_and_says_who_brings_it(cli):
+    code, out, _ = cli("list")
+    assert code == 0
+    for word in ("dualhash_stom", "[dualhash]", "digits", "cifar10-dualhash", "alexnet", "cifar10-54k"):
+        assert word in out
+    code, out, _ = cli("list", "protocols", "--json")
+    content = json.loads(out)
+    assert {row["name"] for row in content["protocols"]} >= {"digits", "cifar10-dualhash", "cifar10-54k"}
+    assert "methods" not in content
+
+
+def test_list_check_imports_every_class(cli):
+    code, out, _ = cli("list", "--check")
+    assert code == 0
+    assert "broken:" not in out
+
+
+def test_show_tells_defaults_presets_and_published_numbers(cli):
+    code, out, _ = cli("show", "dualhash_stom")
+    assert code == 0
+    for word in ("arXiv", "--preset release", "--preset paper", "deviation", "0.8215 at 16"):
+        assert word in out
+
+
+def test_run_leaderboard_and_evaluate_go_together(cli, tmp_path):
+    code, out, err = cli(*RUN)
+    assert code == 0
+    assert "mAP, expected over ties" in out
+    assert "epoch 1/1" in err
+    (result,) = tmp_path.rglob("result.json")
+    code, out, _ = cli("leaderboard", "runs", "--csv", "board.csv")
+    assert code == 0
+    header = (tmp_path / "board.csv").read_text().splitlines()[0]
+    assert header.startswith("protocol,fingerprint,backbone,method,preset,bits,seeds,map_mean,map_std")
+    code, out, _ = cli("evaluate", result.parent / "codes.npz", "--topk", "100", "--json")
+    assert code == 0
+    assert json.loads(out)["map"] == pytest.approx(json.loads(result.read_text())["metrics"]["map"], abs=1e-12)
+    code, out, _ = cli(*RUN, "--resume", "--json")
+    assert code == 0
+    assert json.loads(out)["bits"] == 8
+
+
+def test_env_is_json_without_names_of_the_machine(cli):
+    code, out, _ = cli("env", "--json")
+    assert code == 0
+    assert json.loads(out)["versions"]["torch"] == torch.__version__.partition("+")[0] or "torch" in out
+    assert os.uname().nodename not in out
+
+
+def test_check_data_digits(cli):
+    code, out, _ = cli("check-data", "digits")
+    assert code == 0
+    assert "1,000" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("run", "--method", "dualhash_stm"), ["dualhash_stm", "Did you mean dualhash_stom"]),
+        (("run",), ["--method"]),
+        ((*RUN[:5], "--bits", "0"), ["--bits 0"]),
+        ((*RUN[:5], "--bits", "3.5"), ["--bits"]),
+        ((*RUN, "--preset", "relase"), ["relase", "release"]),
+        ((*RUN, "--device", "cuda:99"), ["--device cuda:99"]),
+        ((*RUN, "--device", "gpu"), ["--device gpu"]),
+        ((*RUN, "--precision", "fp8"), ["precision"]),
+        ((*RUN, "--set", "alhpa=3"), ["alhpa", "alpha"]),
+        ((*RUN, "--set", "optimizer.momentun=3"), ["momentun"]),
+        ((*RUN, "--resume"), ["no run to resume"]),
+        ((*RUN, "--resume", "--overwrite"), ["--resume", "--overwrite"]),
+        ((*RUN, "--protocol", "features"), ["--data-root"]),
+        ((*RUN, "--config", "x.py"), ["--method", "--config"]),
+        (("run", "--config", "nothing.py"), ["nothing.py"]),
+        (("show", "dualhash"), ["dualhash", "Did you mean"]),
+        (("lst",), ["list"]),
+        (("list", "--frobnicate"), ["--frobnicate"]),
+        (("leaderboard", "nowhere"), ["nowhere"]),
+        (("check-data", "digitz"), ["digits"]),
+        (("evaluate", "nothing.npz"), ["nothing.npz"]),
+    ],
+)
+def test_wrong_requests_get_one_line_and_exit_2(cli, words, expected):
+    assert_refused(cli(*words), *expected)
+
+
+def test_unknown_key_in_hashbench_yaml(cli, tmp_path):
+    (tmp_path / "hashbench.yaml").write_text("methods:\n  mine:\n    class: a:B\n    kind: shallow\n    hparam: {}\n")
+    assert_refused(cli("list"), "hashbench.yaml:5", "unknown key", "did you mean hparams")
+
+
+def test_data_root_without_data(cli, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("")
+    assert_refused(cli(*RUN, "--protocol", "cifar10-dualhash-scratch", "--data-root", tmp_path / "file"), "file")
+
+
+def test_weights_of_another_architecture(cli, tmp_path):
+    from torchvision.models import squeezenet1_1
+
+    torch.save(squeezenet1_1().state_dict(), tmp_path / "squeeze.pth")
+    assert_refused(cli(*RUN, "--weights", tmp_path / "squeeze.pth"), "squeeze.pth")
+    assert_refused(cli(*RUN, "--weights", tmp_path / "gone.pth"), "gone.pth")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "expected"),
+    [
+        ({"features": np.zeros((10, 3)), "labels": np.zeros(9, int)}, ["10", "9"]),
+        ({"features": np.full((10, 3), np.nan), "labels": np.zeros(10, int)}, ["NaN"]),
+        ({"stuff": np.zeros((10, 3))}, ["stuff"]),
+    ],
+)
+def test_features_that_do_not_fit(cli, tmp_path, arrays, expected):
+    np.savez(tmp_path / "f.npz", **arrays)
+    assert_refused(cli(*RUN, "--protocol", "features", "--data-root", tmp_path / "f.npz"), *expected)
+
+
+def test_split_that_overlaps(cli, tmp_path):
+    np.savez(tmp_path / "split.npz", train=np.arange(1000), validation=np.arange(900, 1100), test=np.arange(1200, 1300))
+    (tmp_path / "hashbench.yaml").write_text(
+        "protocols:\n  mine:\n    version: 1\n    dataset: digits\n    backbone: small_conv\n    epochs: 1\n    batch_size: 64\n"
+        f"    split: {{manifest: '{tmp_path / 'split.npz'}', sha256: '0'}}\n"
+    )
+    assert_refused(cli(*RUN, "--protocol", "mine"), "train and validation share 100 rows")
+
+
+def test_output_folder_that_cannot_be_written(cli, tmp_path):
+    (tmp_path / "taken").write_text("")
+    assert_refused(cli(*RUN, "--out", tmp_path / "taken"), "taken")
+
+
+def test_resume_with_other_hyper_parameters(cli):
+    assert cli(*RUN)[0] == 0
+    assert_refused(cli(*RUN, "--resume", "--set", "alpha=0.7"), "alpha", "0.7")
+
+
+def test_truncated_codes_and_missing_arrays(cli, tmp_path):
+    np.savez(tmp_path / "codes.npz", query_codes=np.zeros((2, 4)))
+    assert_refused(cli("evaluate", tmp_path / "codes.npz"), "query_codes", "database_codes")
+
+
+def test_a_method_of_the_working_folder_runs(cli, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "hashbench.yaml").write_text(
+        "methods:\n  mine:\n    class: mine_in_folder:Mine\n    kind: deep\n    optimizer: {type: SGD, lr: 0.05}\n"
+    )
+    (tmp_path / "mine_in_folder.py").write_text(
+        "from hashbench.models import DeepMethod\n"
+        "class Mine(DeepMethod):\n"
+        "    def loss(self, batch):\n"
+        "        return {'spread': (batch.codes.abs() - 1).square().mean()}\n"
+    )
+    code, out, _ = cli("run", "--method", "mine", "--epochs", "1", "--bits", "8")
+    assert code == 0
+    assert "mine (default)" in out
+
+
+def test_module_and_script_are_the_same_program():
+    script = Path(sys.executable).parent / "hashbench"
+    for command in ([sys.executable, "-m", "hashbench"], [str(script)]):
+        done = subprocess.run([*command, "--version"], capture_output=True, text=True)
+        assert (done.returncode, done.stdout.split()[0]) == (0, "hashbench")
