@@ -20,12 +20,14 @@ class BuildWithRegistry(build_py):
 
 def packages() -> list[str]:
     """Every package under FOLDERS, by import name."""
-    return [name for top, folder in FOLDERS.items() for name in [top, *(f"{top}.{sub}" for sub in find_packages(folder))]]
+    return [
+        name for top, folder in FOLDERS.items() for name in [top, *(f"{top}.{sub}" for sub in find_packages(folder))]
+    ]
 
 
 setup(
     packages=packages(),
     package_dir=FOLDERS,
-    package_data={"": ["*.yaml", "*.npz", "*.csv", "*.html", "py.typed"]},
+    package_data={"": ["*.yaml", "*.csv", "py.typed"], "hashbench.protocol": ["manifests/*.npz"]},
     cmdclass={"build_py": BuildWithRegistry},
 )

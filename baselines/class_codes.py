@@ -9,13 +9,13 @@ encoding the output of a classifier beats hashing losses. A table of supervised 
 from __future__ import annotations
 
 import torch
-from hashbench_baselines.csq import hash_centers
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, one_hot
 
 from hashbench.errors import UserError
 from hashbench.models import CodeBatch, DeepMethod, FitContext
 from hashbench.models.deep import require
+from hashbench_baselines.csq import hash_centers
 
 MODES = ("soft", "hard")
 

@@ -8,13 +8,13 @@ c_i in {-1, +1}^K is the hash centre of a sample's class; of several labels, the
 from __future__ import annotations
 
 import torch
-from hashbench_baselines.pairwise import log_cosh
 from scipy.linalg import hadamard
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from hashbench.models import CodeBatch, DeepMethod, FitContext
 from hashbench.models.deep import require
+from hashbench_baselines.pairwise import log_cosh
 
 
 def hash_centers(num_classes: int, bits: int, generator: torch.Generator, tries: int = 100) -> Tensor:

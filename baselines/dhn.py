@@ -6,11 +6,11 @@ Q = sum_ij sum_k [log cosh(|z_ik| - 1) + log cosh(|z_jk| - 1)],   C = L + lambda
 
 from __future__ import annotations
 
-from hashbench_baselines.pairwise import distinct_pairs, log_cosh, mean_over, pair_nll
 from torch import Tensor
 
 from hashbench.models import CodeBatch, DeepMethod
 from hashbench.models.deep import require
+from hashbench_baselines.pairwise import distinct_pairs, log_cosh, mean_over, pair_nll
 
 
 class DHN(DeepMethod):

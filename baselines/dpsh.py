@@ -7,11 +7,11 @@ u is the output of a linear layer.
 
 from __future__ import annotations
 
-from hashbench_baselines.pairwise import distinct_pairs, mean_over, pair_nll, sign_error
 from torch import Tensor
 
 from hashbench.models import CodeBatch, DeepMethod
 from hashbench.models.deep import require
+from hashbench_baselines.pairwise import distinct_pairs, mean_over, pair_nll, sign_error
 
 
 class DPSH(DeepMethod):

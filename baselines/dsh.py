@@ -10,11 +10,11 @@ codes in {-1, +1}: m = 2K asks for a Hamming distance of K/2.
 from __future__ import annotations
 
 import torch
-from hashbench_baselines.pairwise import distinct_pairs, mean_over
 from torch import Tensor
 
 from hashbench.models import CodeBatch, DeepMethod
 from hashbench.models.deep import require
+from hashbench_baselines.pairwise import distinct_pairs, mean_over
 
 
 class DSH(DeepMethod):

@@ -9,12 +9,12 @@ p is similar to q, n is not; u is the output of a linear layer.
 
 from __future__ import annotations
 
-from hashbench_baselines.pairwise import distinct_pairs, mean_over, sign_error
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from hashbench.models import CodeBatch, DeepMethod
 from hashbench.models.deep import require
+from hashbench_baselines.pairwise import distinct_pairs, mean_over, sign_error
 
 
 class DTSH(DeepMethod):

@@ -8,12 +8,12 @@ where that is accurate.
 
 from __future__ import annotations
 
-from hashbench_baselines.pairwise import signs
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from hashbench.models import CodeBatch, DeepMethod
 from hashbench.models.deep import require
+from hashbench_baselines.pairwise import signs
 
 
 class GreedyHash(DeepMethod):

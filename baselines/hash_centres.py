@@ -10,9 +10,10 @@ construction behind the Gilbert-Varshamov bound, which cannot fail at the distan
 from __future__ import annotations
 
 import numpy as np
-from hashbench_baselines.distance_bounds import guaranteed_distance, target_distance
 from numpy.typing import NDArray
 from scipy.linalg import hadamard
+
+from hashbench_baselines.distance_bounds import guaranteed_distance, target_distance
 
 Centres = NDArray[np.float64]
 """(C, K) of -1 and +1."""

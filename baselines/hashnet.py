@@ -9,11 +9,11 @@ beta grows during training, so that tanh becomes the sign. S, S_1 and S_0 are al
 from __future__ import annotations
 
 import torch
-from hashbench_baselines.pairwise import distinct_pairs, mean_over, pair_nll
 from torch import Tensor
 
 from hashbench.models import CodeBatch, DeepMethod, FitContext
 from hashbench.models.deep import require
+from hashbench_baselines.pairwise import distinct_pairs, mean_over, pair_nll
 
 
 class HashNet(DeepMethod):

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from hashbench_baselines.linear import Matrix
 
-
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Row numbers of the first and of the second samples."""
 

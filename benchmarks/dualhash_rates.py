@@ -19,11 +19,12 @@ import argparse
 import math
 
 import torch
+from torch import Tensor
+
 from hashbench_dualhash.dual_state import DualState
 from hashbench_dualhash.prox import distance_to_conjugate_subgradient
 from hashbench_dualhash.stom import StoM
 from hashbench_dualhash.storm import StoRM
-from torch import Tensor
 
 SAMPLES, WIDTH, BITS = 128, 6, 2
 SIGMA, LAM, ETA_U, TAU = 1.0, 0.3, 0.5, 0.25

@@ -90,7 +90,7 @@ def main() -> None:
             def epoch(self, record: dict, epochs: int, primary: str) -> None:
                 seconds = time.perf_counter() - self.started
                 order = torch.randperm(len(theirs.roles.train), device=theirs.device)
-                pairs.append((seconds - record.get("validation", 0.0), bare_epoch(theirs, order, optimizer, schedules)))
+                pairs.append((seconds, bare_epoch(theirs, order, optimizer, schedules)))
                 self.started = time.perf_counter()
 
         reporter = Paired()
@@ -100,11 +100,11 @@ def main() -> None:
         runner.train()
     counted = pairs[2:-1]  # warm-up, and the last epoch, which is followed by the validation
     ratios = [a / b for a, b in counted]
-    batches = steps
-    print(f"{options.method} on {options.protocol}, {ours.device}, {torch.get_num_threads()} threads, {batches} steps an epoch")
-    print(f"harness {1e3 * statistics.median(a for a, _ in counted) / batches:.2f} ms a step, ", end="")
-    print(f"bare loop {1e3 * statistics.median(b for _, b in counted) / batches:.2f} ms a step")
-    print(f"ratio: median {statistics.median(ratios):.3f}, min {min(ratios):.3f}, max {max(ratios):.3f}, {len(ratios)} pairs of epochs")
+    where = f"{ours.device}, {torch.get_num_threads()} threads"
+    print(f"{options.method} on {options.protocol}, {where}, {steps} steps an epoch")
+    print(f"harness {1e3 * statistics.median(a for a, _ in counted) / steps:.2f} ms a step, ", end="")
+    print(f"bare loop {1e3 * statistics.median(b for _, b in counted) / steps:.2f} ms a step")
+    print(f"ratio: median {statistics.median(ratios):.3f}, {min(ratios):.3f} to {max(ratios):.3f}, {len(ratios)} pairs")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The catalogue in force: ours, installed plugins', the working folder's and the command line's, merged.
 
-Sources, in this order: the registry.yaml of hashbench; one registry.yaml for each package named in the entry-point group
-`hashbench.plugins`; `hashbench.yaml` in the working folder; every `--plugin PATH`. A name may be given once only.
+Sources, in this order: the registry.yaml of hashbench; one registry.yaml for each package named in the entry-point
+group `hashbench.plugins`; `hashbench.yaml` in the working folder; every `--plugin PATH`. A name may be given only once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from hashbench.catalog.schema import BackboneEntry, DatasetEntry, MethodEntry, ProtocolEntry
+from hashbench.catalog.schema import BackboneEntry, CatalogFile, DatasetEntry, MethodEntry, ProtocolEntry
 from hashbench.catalog.yaml_file import read_catalog_file
 from hashbench.errors import UserError, did_you_mean
 
@@ -57,13 +57,13 @@ class Catalog:
     sources: dict[tuple[str, str], Source] = field(default_factory=dict)
     broken: list[BrokenPlugin] = field(default_factory=list)
 
-    def add(self, source: Source) -> None:
-        """Merge one file.
+    def add(self, source: Source, file: CatalogFile | None = None) -> None:
+        """Merge one file, read already or not.
 
         Raises:
             UserError: the file is invalid, or brings a name that is there already (both places are named).
         """
-        file = read_catalog_file(source.file)
+        file = file or read_catalog_file(source.file)
         for section in SECTIONS:
             for name in getattr(file, section):
                 if (section, name) in self.sources:
@@ -92,7 +92,9 @@ class Catalog:
     def _find(self, what: str, section: Mapping[str, Any], name: str) -> Any:
         if name in section:
             return section[name]
-        broken = f" Broken plugins: {', '.join(b.name for b in self.broken)} (see hashbench list)." if self.broken else ""
+        broken = (
+            f" Broken plugins: {', '.join(b.name for b in self.broken)} (see hashbench list)." if self.broken else ""
+        )
         raise UserError(f"no {what} named {name!r}. {did_you_mean(name, section)}{broken}")
 
     def load_class(self, section: str, name: str) -> type:
@@ -162,11 +164,11 @@ def load_catalog(plugins: Iterable[Path] = (), folder: Path | None = None) -> Ca
     for point in sorted(_entry_points(), key=lambda p: p.name):
         try:
             source = _entry_point_source(point)
-            read_catalog_file(source.file)
+            file = read_catalog_file(source.file)
         except (UserError, ImportError, ValueError) as error:
             catalog.broken.append(BrokenPlugin(point.name, str(error)))
             continue
-        catalog.add(source)
+        catalog.add(source, file)
     local = (folder or Path.cwd()) / LOCAL_FILE_NAME
     if local.is_file():
         catalog.add(Source(LOCAL_FILE_NAME, local.resolve(), local=True))

@@ -49,7 +49,9 @@ class MethodEntry(ClassEntry):
     schedule: dict[str, Any] = Field(default_factory=lambda: {"type": "constant"})
     presets: dict[str, dict[str, Any]] = Field(default_factory=dict, description="flat, dotted: {optimizer.lr: 0.1}")
     preset_notes: dict[str, str] = Field(default_factory=dict, description="one line a preset, shown by `show`")
-    search: dict[str, dict[str, list[Any]]] = Field(default_factory=dict, description="{name: {log|uniform|choice: [..]}}")
+    search: dict[str, dict[str, list[Any]]] = Field(
+        default_factory=dict, description="{name: {log|uniform|choice: [..]}}"
+    )
     deviations: list[str] = Field(default_factory=list, description="where this differs from the paper, and why")
 
     @model_validator(mode="after")
@@ -65,7 +67,9 @@ class BackboneEntry(ClassEntry):
     hparams: dict[str, Any] = Field(default_factory=dict)
     inputs: Literal["image", "feature"] = "image"
     image_size: int | None = Field(None, gt=0, description="pixels it was made for; None: any size")
-    download: bool = Field(True, description="whether pretrained weights can be downloaded; else they come with --weights")
+    download: bool = Field(
+        True, description="whether pretrained weights can be downloaded; else they come with --weights"
+    )
     mean: list[float] = Field(default_factory=lambda: [0.485, 0.456, 0.406])
     std: list[float] = Field(default_factory=lambda: [0.229, 0.224, 0.225])
 
@@ -90,7 +94,9 @@ class SplitEntry(Entry):
     @model_validator(mode="after")
     def _one_source(self) -> SplitEntry:
         if (self.manifest is None) == (self.fractions is None):
-            raise ValueError("a split needs either manifest: NAME (with sha256) or fractions: {test: ..., validation: ...}")
+            raise ValueError(
+                "a split needs either manifest: NAME (with sha256) or fractions: {test: ..., validation: ...}"
+            )
         if self.manifest is not None and self.sha256 is None:
             raise ValueError("a split manifest needs its sha256")
         return self
@@ -108,7 +114,9 @@ class ProtocolEntry(Entry):
     backbone_hparams: dict[str, Any] = Field(default_factory=dict)
     pretrained: bool = False
     frozen: bool = False
-    hidden: list[int] = Field(default_factory=list, description="units of the shared layers between backbone and code layer")
+    hidden: list[int] = Field(
+        default_factory=list, description="units of the shared layers between backbone and code layer"
+    )
     image_size: int | None = Field(None, gt=0, description="None: the backbone's own, else the data's")
     augment: Literal["none", "flip", "crop_flip"] = "none"
     epochs: int = Field(ge=1)

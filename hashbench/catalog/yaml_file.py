@@ -23,7 +23,9 @@ class _UniqueKeyLoader(_Loader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"the name {key!r} stands twice", key_node.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the name {key!r} stands twice", key_node.start_mark
+                )
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
 
@@ -47,7 +49,9 @@ def read_catalog_file(path: Path) -> CatalogFile:
     if content is None:
         return CatalogFile()
     if not isinstance(content, dict):
-        raise UserError(f"{path}:1: expected sections {', '.join(CatalogFile.model_fields)}, found a {type(content).__name__}")
+        raise UserError(
+            f"{path}:1: expected sections {', '.join(CatalogFile.model_fields)}, found a {type(content).__name__}"
+        )
     try:
         return CatalogFile.model_validate(content)
     except ValidationError as error:

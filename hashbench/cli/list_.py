@@ -23,7 +23,9 @@ class Section(str, Enum):
 def list_(
     section: Annotated[Optional[Section], typer.Argument(help="One section only.")] = None,  # noqa: UP045
     plugin: Plugins = None,
-    check: Annotated[bool, typer.Option("--check", help="Import every class too, and list what does not import.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Import every class too, and list what does not import.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List methods, backbones, data sets and protocols."""
@@ -64,5 +66,10 @@ def list_(
 
 def _facts(section: str, entry: object) -> dict:
     """What --json says beside name and title."""
-    keys = {"methods": ("kind",), "backbones": ("inputs",), "datasets": ("url",), "protocols": ("version", "dataset", "backbone")}
+    keys = {
+        "methods": ("kind",),
+        "backbones": ("inputs",),
+        "datasets": ("url",),
+        "protocols": ("version", "dataset", "backbone"),
+    }
     return {key: getattr(entry, key) for key in keys[section]}

@@ -57,7 +57,9 @@ class LiveReporter(Reporter):
 
     def begin(self, epochs: int, steps_per_epoch: int, done: int) -> None:
         """Show the bar."""
-        self._task = self._progress.add_task("training", total=epochs * steps_per_epoch, completed=done * steps_per_epoch)
+        self._task = self._progress.add_task(
+            "training", total=epochs * steps_per_epoch, completed=done * steps_per_epoch
+        )
         self._progress.start()
 
     def step(self) -> None:

@@ -13,17 +13,23 @@ from hashbench.cli.options import AsJson, Plugins
 
 
 def run(
-    method: Annotated[Optional[str], typer.Option("--method", "-m", help="What to train; see `hashbench list methods`.")] = None,
+    method: Annotated[
+        Optional[str], typer.Option("--method", "-m", help="What to train; see `hashbench list methods`.")
+    ] = None,
     protocol: Annotated[str, typer.Option(help="What all methods share; see `hashbench list protocols`.")] = "digits",
     bits: Annotated[int, typer.Option(help="Code length.")] = 32,
     seed: Annotated[int, typer.Option(help="Of every random stream.")] = 0,
     preset: Annotated[Optional[str], typer.Option(help="Named hyper-parameters of the method.")] = None,
-    sets: Annotated[Optional[list[str]], typer.Option("--set", help="key=value, optimizer.lr=0.01, ... Repeatable.")] = None,
+    sets: Annotated[
+        Optional[list[str]], typer.Option("--set", help="key=value, optimizer.lr=0.01, ... Repeatable.")
+    ] = None,
     dataset: Annotated[Optional[str], typer.Option(help="Another data set than the protocol's.")] = None,
     backbone: Annotated[Optional[str], typer.Option(help="Another backbone than the protocol's.")] = None,
     weights: Annotated[Optional[Path], typer.Option(help="File of backbone weights.")] = None,
     frozen: Annotated[Optional[bool], typer.Option("--frozen/--trained", help="Keep the backbone as it is.")] = None,
-    pretrained: Annotated[Optional[bool], typer.Option("--pretrained/--scratch", help="Published weights, downloaded.")] = None,
+    pretrained: Annotated[
+        Optional[bool], typer.Option("--pretrained/--scratch", help="Published weights, downloaded.")
+    ] = None,
     epochs: Annotated[Optional[int], typer.Option(help="Epochs of training.")] = None,
     batch_size: Annotated[Optional[int], typer.Option(help="Samples in a batch, over all processes.")] = None,
     image_size: Annotated[Optional[int], typer.Option(help="Pixels to which images are resized.")] = None,
@@ -35,7 +41,9 @@ def run(
     compile_: Annotated[bool, typer.Option("--compile", help="Run the network through torch.compile.")] = False,
     data_root: Annotated[Optional[Path], typer.Option(help="Folder or file of the data.")] = None,
     out: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("runs"),
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run, or show a finished one.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an unfinished run, or show a finished one.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Throw this run's earlier result away.")] = False,
     config: Annotated[Optional[Path], typer.Option(help="config.py of an earlier run, run again as it was.")] = None,
     plugin: Plugins = None,

@@ -15,7 +15,9 @@ def print_outcome(outcome: Outcome) -> None:
     record, console = outcome.record, Console(highlight=False)
     metrics = record.metrics
     state = "" if outcome.fresh else " (finished earlier)"
-    table = Table(title=f"{record.method} ({record.preset}) on {record.protocol}, {record.bits} bits, seed {record.seed}{state}")
+    table = Table(
+        title=f"{record.method} ({record.preset}) on {record.protocol}, {record.bits} bits, seed {record.seed}{state}"
+    )
     table.add_column("metric")
     table.add_column("value", justify="right")
     table.add_row("mAP, expected over ties", f"{metrics['map']:.4f}")
@@ -27,14 +29,18 @@ def print_outcome(outcome: Outcome) -> None:
         if name in metrics:
             table.add_row(name.replace("_", " "), f"{metrics[name]:.4f}")
     table.add_row("selected epoch", f"{record.selection['epoch']} of {len(record.history)}")
-    table.add_row("seconds an epoch / in all", f"{record.timing['seconds_per_epoch']:.2f} / {record.timing['total_seconds']:.1f}")
+    table.add_row(
+        "seconds an epoch / in all", f"{record.timing['seconds_per_epoch']:.2f} / {record.timing['total_seconds']:.1f}"
+    )
     console.print(table)
     root = outcome.folder
     for _ in range(4):
         root = root.parent
     console.print(f"result   {outcome.folder / 'result.json'}", soft_wrap=True)
     console.print(f"codes    {outcome.folder / 'codes.npz'}", soft_wrap=True)
-    console.print(f"next     hashbench run --method {record.method} --seed {record.seed + 1} {_out(root)}", soft_wrap=True)
+    console.print(
+        f"next     hashbench run --method {record.method} --seed {record.seed + 1} {_out(root)}", soft_wrap=True
+    )
     console.print(f"         hashbench leaderboard {root} --csv leaderboard.csv", soft_wrap=True)
 
 

@@ -16,7 +16,11 @@ def make_config(spec: RunSpec, kind: str) -> Config:
     """Loops, optimizer, schedule and the request that they come from."""
     train_cfg: dict[str, Any] = {"type": "ShallowFitLoop"}
     if kind == "deep":
-        train_cfg = {"type": "DeepTrainLoop", "max_epochs": spec.settings.epochs, "val_interval": spec.settings.validate_every}
+        train_cfg = {
+            "type": "DeepTrainLoop",
+            "max_epochs": spec.settings.epochs,
+            "val_interval": spec.settings.validate_every,
+        }
     return Config({"run": spec.identity(), "train_cfg": train_cfg, "val_cfg": {"type": "RetrievalValLoop"}})
 
 

@@ -77,10 +77,13 @@ def sum_gradients(parameters: Iterable[torch.nn.Parameter], replicated: Iterable
     if world_size() == 1:
         return
     whole = {id(p) for p in replicated}
-    with_gradient = [p for p in parameters if p.grad is not None]
-    if not with_gradient:
+    with_gradient, gradients = [], []
+    for parameter in parameters:
+        if parameter.grad is not None:
+            with_gradient.append(parameter)
+            gradients.append(parameter.grad / world_size() if id(parameter) in whole else parameter.grad)
+    if not gradients:
         return
-    gradients = [p.grad / world_size() if id(p) in whole else p.grad for p in with_gradient]
     flat = torch.cat([g.reshape(-1) for g in gradients])
     dist.all_reduce(flat)
     for parameter, summed in zip(with_gradient, flat.split([g.numel() for g in gradients]), strict=True):
@@ -95,6 +98,10 @@ class GlobalBatchNorm(torch.nn.Module):
     Args:
         layer: BatchNorm1d or BatchNorm2d with affine parameters or without.
     """
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
 
     def __init__(self, layer: torch.nn.modules.batchnorm._BatchNorm) -> None:
         super().__init__()

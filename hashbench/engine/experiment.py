@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -12,8 +12,9 @@ import torch
 from hashbench.backbones.build import build_backbone
 from hashbench.backbones.checksum import state_checksum
 from hashbench.backbones.identity import Identity
-from hashbench.catalog import Catalog
+from hashbench.catalog import BackboneEntry, Catalog, ProtocolEntry
 from hashbench.data import DataTable, DeviceTransform
+from hashbench.data.load import load_table
 from hashbench.data.seeding import derive_seed
 from hashbench.engine.distributed import launch_if_asked, rank, with_global_batch_norm, world_size
 from hashbench.engine.feed import Feed, FrozenFeed
@@ -63,20 +64,6 @@ def choose_device(name: str) -> str:
     return name
 
 
-def load_table(spec: RunSpec, catalog: Catalog) -> DataTable:
-    """The protocol's data set."""
-    entry = catalog.dataset(spec.settings.dataset)
-    if entry.root_required and spec.data_root is None:
-        raise UserError(f"data set {spec.settings.dataset} needs --data-root: {entry.title or 'where its data are'}")
-    cls = catalog.load_class("datasets", spec.settings.dataset)
-    options = {**entry.hparams, **spec.settings.dataset_hparams}
-    try:
-        dataset = cls(root=spec.data_root, **options)
-    except TypeError as error:
-        raise UserError(f"data set {spec.settings.dataset}: {error}") from error
-    return dataset.load()
-
-
 def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter) -> Experiment:
     """Build all parts of a run. Nothing is written but the cache of frozen features.
 
@@ -87,43 +74,23 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter) -> Experiment:
     device = choose_device(spec.device)
     launch_if_asked(device)
     method_class = catalog.load_class("methods", spec.method)
-    table = load_table(spec, catalog)
+    dataset = catalog.dataset(settings.dataset)
+    if dataset.root_required and spec.data_root is None:
+        raise UserError(f"data set {settings.dataset} needs --data-root: {dataset.title or 'where its data are'}")
+    dataset_class = catalog.load_class("datasets", settings.dataset)
+    table = load_table(dataset_class, spec.data_root, {**dataset.hparams, **settings.dataset_hparams})
     if table.multilabel and not getattr(method_class, "multilabel", True):
         raise UserError(
             f"method {spec.method} is not defined for samples with several labels, and {table.name} has them"
         )
     roles = Roles(table, load_split(settings.split, table))
 
-    backbone_name = settings.backbone
-    if table.kind == "feature" and catalog.backbone(backbone_name).inputs == "image":
-        raise UserError(
-            f"data set {table.name} holds features, backbone {backbone_name} takes images: use --backbone identity"
-        )
-    entry = catalog.backbone(backbone_name)
-    size = (settings.image_size or entry.image_size) if table.kind == "image" else None
-    shape = tuple(table.inputs.shape[1:])
-    if table.kind == "image":
-        channels = max(shape[0], len(entry.mean)) if entry.inputs == "image" else shape[0]
-        shape = (channels, *(2 * [size] if size else shape[1:]))
-
-    # Channels-last nearly halves the time of a frozen convolutional net on CPUs, and its features are computed only once.
-    channels_last = spec.channels_last or settings.frozen
-
-    def transform(augment: str) -> DeviceTransform:
-        return DeviceTransform(
-            table.kind,
-            size,
-            augment,
-            entry.mean,
-            entry.std,
-            channels_last=channels_last,  # type: ignore[arg-type]
-        )
-
-    if settings.pretrained and spec.weights is None and not entry.download:
-        raise UserError(f"backbone {backbone_name} has no weights to download: give --weights FILE")
+    entry = catalog.backbone(settings.backbone)
+    _check_backbone(spec, entry, table)
+    transforms = _Transforms(table, entry, settings, channels_last=spec.channels_last or settings.frozen)
     built = build_backbone(
-        catalog.load_class("backbones", backbone_name),
-        in_shape=shape,
+        catalog.load_class("backbones", settings.backbone),
+        in_shape=transforms.shape,
         hparams={**entry.hparams, **settings.backbone_hparams},
         pretrained=settings.pretrained,
         weights=spec.weights,
@@ -137,48 +104,84 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter) -> Experiment:
         data_checksum=table.checksum,
         split_checksum=roles.split_checksum,
         weights_checksum=built.weights_checksum,
-        transform=transform(settings.augment).describe(),
-    )
-    common = dict(
-        table=table,
-        transform=transform(settings.augment),
-        plain=transform("none"),
-        batch_size=settings.batch_size,
-        device=device,
-        seed=spec.seed,
-        rank=rank(),
-        world_size=world_size(),
+        transform=transforms.make(settings.augment).describe(),
     )
     backbone = built.module.to(device)
-    feed: Feed
+    feed = Feed(
+        table,
+        transforms.make(settings.augment),
+        transforms.make("none"),
+        settings.batch_size,
+        device,
+        spec.seed,
+        rank(),
+        world_size(),
+    )
     if settings.frozen:
-        key = {
-            "data": table.checksum,
-            "backbone": [backbone_name, {**entry.hparams, **settings.backbone_hparams}],
-            "weights": state_checksum(built.module.state_dict()),
-            "transform": transform("none").describe(),
-            "precision": settings.precision,
-            "device": device.partition(":")[0],
-        }
-        backbone = backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        feed = FrozenFeed(**common, backbone=backbone, key=key, precision=settings.precision)  # type: ignore[arg-type]
-        fit_rows = np.unique(np.concatenate([roles.train, roles.validation, roles.validation_database, roles.database]))
-        reporter.message(
-            f"features of {len(fit_rows)} images by the frozen {backbone_name}: computed once, then cached"
-        )
-        feed.prepare(fit_rows)
+        feed = _frozen(feed, backbone, spec, entry, roles, reporter)
         backbone = Identity(int(backbone.out_features)).to(device)  # type: ignore[arg-type]
-    else:
-        feed = Feed(**common)  # type: ignore[arg-type]
 
+    backbone_name = settings.backbone
     if issubclass(method_class, ShallowMethod):
         model: DeepModel | ShallowModel = ShallowModel(_shallow(spec, method_class))
         backbone_name = backbone_name if settings.frozen or table.kind == "feature" else "raw"
-    else:
+    elif issubclass(method_class, DeepMethod):
         network = _network(spec, method_class, backbone, table, len(roles.train))
         with_global_batch_norm(network)
         model = DeepModel(network, table.num_classes, settings.precision, spec.compile, spec.channels_last).to(device)
+    else:
+        raise UserError(f"method {spec.method}: {method_class.__name__} is neither a DeepMethod nor a ShallowMethod")
     return Experiment(spec, roles, feed, model, device, facts, backbone_name)
+
+
+def _check_backbone(spec: RunSpec, entry: BackboneEntry, table: DataTable) -> None:
+    name = spec.settings.backbone
+    if table.kind == "feature" and entry.inputs == "image":
+        raise UserError(f"data set {table.name} holds features, backbone {name} takes images: use --backbone identity")
+    if spec.settings.pretrained and spec.weights is None and not entry.download:
+        raise UserError(f"backbone {name} has no weights to download: give --weights FILE")
+
+
+class _Transforms:
+    """Transforms that fit a table to a backbone. `shape` is that of one transformed sample."""
+
+    def __init__(self, table: DataTable, entry: BackboneEntry, settings: ProtocolEntry, channels_last: bool) -> None:
+        self._kind, self._mean, self._std, self._channels_last = table.kind, entry.mean, entry.std, channels_last
+        self._size = None
+        self.shape = tuple(table.inputs.shape[1:])
+        if table.kind == "image":
+            self._size = settings.image_size or entry.image_size
+            size = [self._size, self._size] if self._size else self.shape[1:]
+            self.shape = (max(self.shape[0], len(entry.mean)), *size)
+
+    def make(self, augment: Literal["none", "flip", "crop_flip"]) -> DeviceTransform:
+        """A transform with this augmentation."""
+        return DeviceTransform(
+            self._kind, self._size, augment, self._mean, self._std, channels_last=self._channels_last
+        )
+
+
+def _frozen(
+    feed: Feed, backbone: torch.nn.Module, spec: RunSpec, entry: BackboneEntry, roles: Roles, reporter: Reporter
+) -> FrozenFeed:
+    """The feed of a frozen backbone's features, with all but the test queries computed or read from the cache."""
+    settings = spec.settings
+    key = {
+        "data": feed.table.checksum,
+        "backbone": [settings.backbone, {**entry.hparams, **settings.backbone_hparams}],
+        "weights": state_checksum(backbone.state_dict()),
+        "transform": feed.plain.describe(),
+        "precision": settings.precision,
+        "device": feed.device.partition(":")[0],
+    }
+    # Channels-last nearly halves the time of a frozen convolutional net on CPUs.
+    backbone = backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    shared = {name.name: getattr(feed, name.name) for name in fields(Feed)}
+    frozen = FrozenFeed(**shared, backbone=backbone, key=key, precision=settings.precision)
+    rows = np.unique(np.concatenate([roles.train, roles.validation, roles.validation_database, roles.database]))
+    reporter.message(f"features of {len(rows)} images by the frozen {settings.backbone}: computed once, then cached")
+    frozen.prepare(rows)
+    return frozen
 
 
 def _shallow(spec: RunSpec, cls: type[ShallowMethod]) -> ShallowMethod:

@@ -35,7 +35,9 @@ class Feed:
 
     def training(self, rows: np.ndarray) -> BatchLoader:
         """Shuffled, augmented batches of `rows`; this process's slice of each."""
-        return self._loader(rows, self.transform, self.batch_size, shuffle=True, rank=self.rank, world_size=self.world_size)
+        return self._loader(
+            rows, self.transform, self.batch_size, shuffle=True, rank=self.rank, world_size=self.world_size
+        )
 
     def ordered(self, rows: np.ndarray) -> BatchLoader:
         """`rows` in order, not augmented, whole on every process."""
@@ -68,7 +70,9 @@ class FrozenFeed(Feed):
         """Make sure that the features of `rows` (sorted, unique) are there."""
         features = self.cache.get_or_compute(self.key, rows, self._compute, int(self.backbone.out_features))  # type: ignore[arg-type]
         labels = self.table.labels[torch.from_numpy(rows)]
-        table = DataTable(f"{self.table.name} features", torch.from_numpy(np.array(features)), labels, self.table.num_classes)
+        table = DataTable(
+            f"{self.table.name} features", torch.from_numpy(np.array(features)), labels, self.table.num_classes
+        )
         self._tables.append((rows, table))
 
     def _compute(self, rows: np.ndarray) -> Iterator[np.ndarray]:
@@ -81,7 +85,13 @@ class FrozenFeed(Feed):
             if (places < len(known)).all() and np.array_equal(known[places], rows):
                 features = DeviceTransform("feature")
                 return BatchLoader(
-                    table, places, batch_size=batch_size, transform=features, device=self.device, seed=self.seed, **options
+                    table,
+                    places,
+                    batch_size=batch_size,
+                    transform=features,
+                    device=self.device,
+                    seed=self.seed,
+                    **options,
                 )
         self.prepare(np.unique(rows))
         return self._loader(rows, transform, batch_size, **options)

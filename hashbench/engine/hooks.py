@@ -28,7 +28,9 @@ class SelectionHook(Hook):
         """Note the metrics in the history; save the weights if they are the best so far."""
         metrics = metrics or {}
         if self.primary not in metrics:
-            raise UserError(f"protocol field primary: no metric {self.primary!r}. {did_you_mean(self.primary, metrics)}")
+            raise UserError(
+                f"protocol field primary: no metric {self.primary!r}. {did_you_mean(self.primary, metrics)}"
+            )
         runner.state.history[-1].update({f"val_{name}": value for name, value in metrics.items()})
         if runner.state.observe(runner.epoch_done, metrics[self.primary]):
             runner.save_best()

@@ -31,7 +31,9 @@ class DeepTrainLoop(EpochBasedTrainLoop):
         max_epochs, val_interval: as in mmengine.
     """
 
-    def __init__(self, runner: Any, dataloader: Any, view: TrainingView, seed: int, max_epochs: int, val_interval: int) -> None:
+    def __init__(
+        self, runner: Any, dataloader: Any, view: TrainingView, seed: int, max_epochs: int, val_interval: int
+    ) -> None:
         super().__init__(runner, dataloader, max_epochs=max_epochs, val_interval=val_interval)
         self.view = view
         self.seed = seed
@@ -84,7 +86,7 @@ class DeepTrainLoop(EpochBasedTrainLoop):
         }
         if not np.isfinite(record["loss"]):
             raise RunFailedError(
-                f"the loss is {record['loss']} in epoch {self._epoch}: lower optimizer.lr (now {record['lr']:g}) or see log.txt"
+                f"the loss is {record['loss']} in epoch {self._epoch}: lower optimizer.lr (now {record['lr']:g})"
             )
         self.runner.state.history.append(record)
         self.runner.state.train_seconds += record["seconds"]
@@ -137,8 +139,8 @@ class _RetrievalLoop(BaseLoop):
         super().__init__(runner, dataloader)
         self.evaluator = evaluator
         self.database_dataloader = database_dataloader
-        self.query: EncodedSet | None = None
-        self.database: EncodedSet | None = None
+        self.query: EncodedSet
+        self.database: EncodedSet
         self.metrics: dict[str, float] = {}
 
     def _measure(self) -> dict[str, float]:

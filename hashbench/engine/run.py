@@ -126,7 +126,7 @@ def _work(
 
 
 def _refuse_to_resume(spec: RunSpec, folder: RunFolder, identity: dict[str, Any]) -> None:
-    """--resume where nothing was started: name what differs from a run of the same method, bits and seed, if there is one."""
+    """--resume where nothing was started: name what differs from a run of the same method, bits and seed, if any."""
     pattern = f"{spec.protocol}*/{spec.method}*/{spec.bits}bit/seed{spec.seed}"
     for other in sorted(spec.out.glob(f"{pattern}/spec.json")):
         protocol, method = other.parts[-5], other.parts[-4]
@@ -187,7 +187,6 @@ def _record(
 
 
 def _write(folder: RunFolder, experiment: Experiment, test: RetrievalTestLoop, record: ResultRecord) -> None:
-    assert test.query is not None and test.database is not None
     folder.write_codes(
         query_codes=test.query.codes,
         database_codes=test.database.codes,

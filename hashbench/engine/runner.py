@@ -47,6 +47,7 @@ class HashRunner(Runner):
         self.experiment = experiment
         self.reporter = reporter
         self.state = TrainingState()
+        self._restored = False
         settings, roles, feed = experiment.spec.settings, experiment.roles, experiment.feed
         self.store = CheckpointStore(folder / "checkpoints", reporter.warning)
         self._selection = SelectionHook(settings.primary, settings.patience)
@@ -58,12 +59,19 @@ class HashRunner(Runner):
             plain = feed.ordered(roles.train)
             optimizer = build_optimizer(experiment.spec.optimizer, model.network)
             view = TrainingView(
-                model, optimizer, loader, plain, plain.labels, settings.epochs, generator(experiment.spec.seed, "method", "begin")
+                model,
+                optimizer,
+                loader,
+                plain,
+                plain.labels,
+                settings.epochs,
+                generator(experiment.spec.seed, "method", "begin"),
             )
             train_cfg |= {"view": view, "seed": experiment.spec.seed}
             options = {
                 "optim_wrapper": OptimWrapper(optimizer),
-                "param_scheduler": build_schedule(experiment.spec.schedule, optimizer, settings.epochs, len(loader)) or None,
+                "param_scheduler": build_schedule(experiment.spec.schedule, optimizer, settings.epochs, len(loader))
+                or None,
             }
         else:
             loader = feed.ordered(roles.train)
@@ -76,7 +84,9 @@ class HashRunner(Runner):
             val_dataloader=feed.ordered(roles.validation),
             val_cfg=dict(config.val_cfg, database_dataloader=feed.ordered(roles.validation_database)),
             val_evaluator=self._evaluator(),
-            default_hooks={key: None for key in ("runtime_info", "timer", "sampler_seed", "logger", "checkpoint", "param_scheduler")},
+            default_hooks=dict.fromkeys(
+                ("runtime_info", "timer", "sampler_seed", "logger", "checkpoint", "param_scheduler")
+            ),
             custom_hooks=[ParamSchedulerHook(), self._selection, ReportHook(reporter, settings.primary)],
             visualizer=Visualizer.get_instance(name),
             randomness={"seed": experiment.spec.seed},
@@ -91,7 +101,11 @@ class HashRunner(Runner):
     def _evaluator(self) -> RetrievalEvaluator:
         settings = self.experiment.spec.settings
         return RetrievalEvaluator(
-            self.experiment.spec.bits, tuple(settings.topk), tuple(settings.radii), settings.denominator, self.experiment.device
+            self.experiment.spec.bits,
+            tuple(settings.topk),
+            tuple(settings.radii),
+            settings.denominator,
+            self.experiment.device,
         )
 
     @property
@@ -139,9 +153,9 @@ class HashRunner(Runner):
 
     def load_or_resume(self) -> None:
         """Restore the newest readable checkpoint if this run is to be resumed. Replaces mmengine's loading."""
-        if self._has_loaded or not self._resume or not isinstance(self.experiment.model, DeepModel):
+        if self._restored or not self._resume or not isinstance(self.experiment.model, DeepModel):
             return
-        self._has_loaded = True
+        self._restored = True
         saved = self.store.latest(self.experiment.device)
         if saved is None:
             self.reporter.message("no checkpoint to resume from: starting with epoch 1")

@@ -1,7 +1,7 @@
 """What is to be run, resolved from the catalogue and the command line before anything heavy is imported.
 
-`resolve` applies, in this order: the method's defaults, its preset, `--set`, and for the protocol its entry, the options
-(`--backbone`, `--epochs`, ...) and `--set protocol.KEY=VALUE`. What comes out says everything that a run needs.
+`resolve` applies, in this order: the method's defaults, its preset, `--set`, and for the protocol its entry, the
+options (`--backbone`, `--epochs`, ...) and `--set protocol.KEY=VALUE`. What comes out says all that a run needs.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class RunSpec:
     Attributes:
         preset: label of the hyper-parameters: `default`, a preset's name, and `+digest` where --set changed something.
         hparams, optimizer, schedule: what the method's class, the optimizer and the schedule are built with.
-        protocol: name in the catalogue; `settings` are its resolved fields, `overridden` whether any differs from the entry.
+        protocol: name in the catalogue; `settings` are its resolved fields.
+        overridden: whether any of them differs from the entry.
         weights: file of backbone weights, or None.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
     """
@@ -81,7 +82,8 @@ def resolve(
     Args:
         dataset: replaces the protocol's data set; its rows are then split by fractions unless the protocol is its own.
         backbone: replaces the protocol's backbone.
-        sets: `key=value` strings: hyper-parameters, or with a prefix optimizer., schedule., protocol., backbone., dataset.
+        sets: `key=value` strings: hyper-parameters, or with one of the prefixes optimizer, schedule, protocol, backbone
+            and dataset and a dot.
         changes: protocol fields given by options of their own (epochs, batch_size, ...); None values are left out.
         run_options: the remaining fields of RunSpec.
 
@@ -96,11 +98,15 @@ def resolve(
     values = {"hparams": dict(entry.hparams), "optimizer": dict(entry.optimizer), "schedule": dict(entry.schedule)}
     if preset and preset != "default":
         if preset not in entry.presets:
-            raise UserError(f"method {method} has no preset {preset!r}. {did_you_mean(preset, ['default', *entry.presets])}")
+            raise UserError(
+                f"method {method} has no preset {preset!r}. {did_you_mean(preset, ['default', *entry.presets])}"
+            )
         _apply(values, entry.presets[preset])
     label = preset or "default"
     given = _parse(sets)
-    custom = {key: value for key, value in given.items() if key.partition(".")[0] not in ("protocol", "backbone", "dataset")}
+    custom = {
+        key: value for key, value in given.items() if key.partition(".")[0] not in ("protocol", "backbone", "dataset")
+    }
     if custom:
         _check_hparams(method, entry, custom)
         _apply(values, custom)
@@ -110,7 +116,9 @@ def resolve(
     return RunSpec(
         method=method,
         preset=label,
-        **values,
+        hparams=values["hparams"],
+        optimizer=values["optimizer"],
+        schedule=values["schedule"],
         protocol=protocol,
         settings=settings,
         overridden=settings.model_dump() != base.model_dump() or run_options.get("weights") is not None,
@@ -133,7 +141,11 @@ def _settings(
     fields["title"] = base.title
     if dataset and dataset != base.dataset:
         catalog.dataset(dataset)
-        fields.update(dataset=dataset, dataset_hparams={}, split=SplitEntry(fractions={"test": 0.2, "validation": 0.1}).model_dump())
+        fields.update(
+            dataset=dataset,
+            dataset_hparams={},
+            split=SplitEntry(fractions={"test": 0.2, "validation": 0.1}).model_dump(),
+        )
     if backbone and backbone != base.backbone:
         catalog.backbone(backbone)
         fields.update(backbone=backbone, backbone_hparams={}, image_size=None)
@@ -142,7 +154,9 @@ def _settings(
         section, _, rest = key.partition(".")
         if section == "protocol":
             if rest not in ProtocolEntry.model_fields:
-                raise UserError(f"--set {key}: no such protocol field. {did_you_mean(rest, ProtocolEntry.model_fields)}")
+                raise UserError(
+                    f"--set {key}: no such protocol field. {did_you_mean(rest, ProtocolEntry.model_fields)}"
+                )
             fields[rest] = value
         elif section in ("backbone", "dataset"):
             fields[f"{section}_hparams"] = {**fields[f"{section}_hparams"], rest: value}

@@ -1,4 +1,4 @@
-"""What a training run knows about itself beside its weights: history, best epoch, patience. Plain values, checkpointed."""
+"""What a training run knows about itself beside its weights: history, best epoch, patience. Plain values."""
 
 from __future__ import annotations
 

@@ -27,7 +27,9 @@ class HashNetwork(nn.Module):
         frozen: keep the backbone's parameters and running statistics as they are.
     """
 
-    def __init__(self, backbone: nn.Module, method: DeepMethod, hidden: Sequence[int] = (), frozen: bool = False) -> None:
+    def __init__(
+        self, backbone: nn.Module, method: DeepMethod, hidden: Sequence[int] = (), frozen: bool = False
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.frozen = frozen
@@ -58,7 +60,7 @@ class HashNetwork(nn.Module):
         return Output(logits, self.method.activation(logits))
 
     def groups(self, lr: float, head_lr_mult: float = 1.0) -> list[dict]:
-        """Parameter groups for an optimizer: the backbone at `lr`, all else at `lr * head_lr_mult`; empty groups left out."""
+        """Parameter groups for an optimizer: the backbone at `lr`, all else at `lr * head_lr_mult`; none empty."""
         body = [p for p in self.backbone.parameters() if p.requires_grad]
         own = {id(p) for p in self.backbone.parameters()}
         head = [p for p in self.parameters() if p.requires_grad and id(p) not in own]

@@ -38,10 +38,10 @@ class ShallowMethod(TransformerMixin, BaseEstimator):
         if not isinstance(self.bits, int | np.integer) or self.bits < 1:
             raise ValueError(f"bits must be an integer of at least 1, got {self.bits!r}")
         if self.supervised:
-            X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, ensure_min_samples=2)
+            rows, targets = validate_data(self, X, y, dtype=np.float64, multi_output=True, ensure_min_samples=2)
+            self._fit(rows, np.asarray(targets))
         else:
-            X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
-        self._fit(X, None if y is None else np.asarray(y))
+            self._fit(validate_data(self, X, dtype=np.float64, ensure_min_samples=2), None)
         return self
 
     def _fit(self, X: NDArray[np.float64], y: NDArray | None) -> None:

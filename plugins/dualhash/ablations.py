@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 
-from hashbench_dualhash.likelihood import LikelihoodHash, choose
-from hashbench_dualhash.split import REDUCTIONS, SplitHash
-from hashbench_dualhash.split_state import PrimalState, WeaklyConvexState
-from hashbench_dualhash.stom import StoM
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from hashbench.models import CodeBatch
 from hashbench.models.deep import require
+from hashbench_dualhash.likelihood import LikelihoodHash, choose
+from hashbench_dualhash.split import REDUCTIONS, SplitHash
+from hashbench_dualhash.split_state import PrimalState, WeaklyConvexState
+from hashbench_dualhash.stom import StoM
 
 __all__ = ["PrimalHash", "StoM", "StoMHashWCR", "SubgradientHash"]
 

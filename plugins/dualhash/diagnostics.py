@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
+
 from hashbench_dualhash.dual_state import DualState
 from hashbench_dualhash.prox import distance_to_conjugate_subgradient
 from hashbench_dualhash.split_state import SplitState
-from torch import Tensor
 
 ACTIVE = 1e-5
 """A dual counts as non-zero from this share of its bound lam on; below lies what rounding leaves."""

@@ -13,11 +13,11 @@ from __future__ import annotations
 import warnings
 
 import torch
-from hashbench_dualhash.prox import prox_conjugate
-from hashbench_dualhash.split_state import SplitState
 from torch import Tensor
 
 from hashbench.models.deep import require
+from hashbench_dualhash.prox import prox_conjugate
+from hashbench_dualhash.split_state import SplitState
 
 
 class DualState(SplitState):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import torch
-from hashbench_dualhash.losses import pairwise, pointwise, triplet
-from hashbench_dualhash.stom import StoM
 from torch import Tensor, nn
 
 from hashbench.errors import UserError, did_you_mean
 from hashbench.models import CodeBatch, DeepMethod, FitContext
 from hashbench.models.deep import require
+from hashbench_dualhash.losses import pairwise, pointwise, triplet
+from hashbench_dualhash.stom import StoM
 
 __all__ = ["LikelihoodHash", "StoM"]
 

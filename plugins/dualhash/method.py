@@ -13,13 +13,13 @@ outputs in [-1, 1] (tanh) and 2 * eta_u * sigma <= 1 the duals stay at zero.
 from __future__ import annotations
 
 import torch
+from torch import Tensor
+
+from hashbench.models import CodeBatch, FitContext
 from hashbench_dualhash.dual_state import DualState, RememberingDualState
 from hashbench_dualhash.split import SplitHash
 from hashbench_dualhash.stom import StoM
 from hashbench_dualhash.storm import StoRM
-from torch import Tensor
-
-from hashbench.models import CodeBatch, FitContext
 
 __all__ = ["DualHashStoM", "DualHashStoRM", "StoM", "StoRM"]
 

@@ -9,15 +9,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
-from hashbench_dualhash.diagnostics import split_summary
-from hashbench_dualhash.initial_codes import INITS, initial_codes
-from hashbench_dualhash.likelihood import LikelihoodHash, choose
-from hashbench_dualhash.split_state import SplitState, latest
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from hashbench.errors import UserError
 from hashbench.models import CodeBatch, FitContext
+from hashbench_dualhash.diagnostics import split_summary
+from hashbench_dualhash.initial_codes import INITS, initial_codes
+from hashbench_dualhash.likelihood import LikelihoodHash, choose
+from hashbench_dualhash.split_state import SplitState, latest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,10 +8,10 @@ updates. A subclass says how the rows advance.
 from __future__ import annotations
 
 import torch
-from hashbench_dualhash.prox import prox_w, prox_weakly_convex
 from torch import Tensor, nn
 
 from hashbench.models.deep import require
+from hashbench_dualhash.prox import prox_w, prox_weakly_convex
 
 CHUNK = 1 << 16
 """Rows advanced at a time in an update of all samples: what bounds its transient memory."""

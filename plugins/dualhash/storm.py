@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from hashbench_dualhash.stom import check_not_negative, decayed_gradients
 from mmengine.registry import OPTIMIZERS
 from torch import Tensor
 
 from hashbench.errors import UserError
+from hashbench_dualhash.stom import check_not_negative, decayed_gradients
 
 
 @OPTIMIZERS.register_module(force=True)

@@ -2,10 +2,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from hashbench_baselines.class_codes import ClassCodes
 
 from hashbench.errors import UserError
 from hashbench.evaluation import binarize, evaluate
+from hashbench_baselines.class_codes import ClassCodes
 
 
 def fit(labels):

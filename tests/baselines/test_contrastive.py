@@ -6,8 +6,9 @@ import math
 
 import pytest
 import torch
-from hashbench_baselines.contrastive import contrastive
 from short_training import numeric_gradient, random_batch, slow_similarity
+
+from hashbench_baselines.contrastive import contrastive
 
 
 def slow(codes, labels, margin):

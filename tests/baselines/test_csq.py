@@ -1,5 +1,6 @@
 import pytest
 import torch
+
 from hashbench_baselines.csq import CSQ, hash_centers
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hashbench_baselines.contrastive import contrastive
-from hashbench_baselines.deep_linf import DeepLinf
 from short_training import (
     Fit,
     assert_finite,
@@ -20,6 +18,8 @@ from short_training import (
 from hashbench.backbones.identity import Identity
 from hashbench.errors import UserError
 from hashbench.models import HashNetwork
+from hashbench_baselines.contrastive import contrastive
+from hashbench_baselines.deep_linf import DeepLinf
 
 
 def make(**options) -> DeepLinf:

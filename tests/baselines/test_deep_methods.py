@@ -7,6 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torch import nn
+
+from hashbench.catalog import load_catalog
+from hashbench.engine.optim import build_optimizer, build_schedule
+from hashbench.errors import UserError
+from hashbench.evaluation import binarize, evaluate
+from hashbench.models import CodeBatch, HashNetwork
 from hashbench_baselines.class_codes import ClassCodes
 from hashbench_baselines.csq import CSQ
 from hashbench_baselines.dhn import DHN
@@ -16,13 +23,6 @@ from hashbench_baselines.dtsh import DTSH
 from hashbench_baselines.greedyhash import GreedyHash
 from hashbench_baselines.hashnet import HashNet
 from hashbench_baselines.orthohash import OrthoHash
-from torch import nn
-
-from hashbench.catalog import load_catalog
-from hashbench.engine.optim import build_optimizer, build_schedule
-from hashbench.errors import UserError
-from hashbench.evaluation import binarize, evaluate
-from hashbench.models import CodeBatch, HashNetwork
 
 METHODS = {
     "class_codes": ClassCodes,

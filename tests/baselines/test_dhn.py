@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+
 from hashbench_baselines.dhn import DHN
 from hashbench_baselines.pairwise import log_cosh
 

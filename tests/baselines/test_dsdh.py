@@ -7,8 +7,6 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hashbench_baselines.dcc import classifier, descend, signs
-from hashbench_baselines.dsdh import DSDH
 from short_training import (
     Fit,
     assert_finite,
@@ -24,6 +22,8 @@ from short_training import (
 
 from hashbench.errors import UserError
 from hashbench.models import CodeBatch
+from hashbench_baselines.dcc import classifier, descend, signs
+from hashbench_baselines.dsdh import DSDH
 
 
 def make(**options) -> DSDH:

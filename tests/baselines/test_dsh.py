@@ -1,4 +1,5 @@
 import pytest
+
 from hashbench_baselines.dsh import DSH
 
 

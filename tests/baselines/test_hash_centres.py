@@ -6,6 +6,8 @@ import itertools
 
 import numpy as np
 import pytest
+
+from hashbench.errors import UserError
 from hashbench_baselines.distance_bounds import ball, guaranteed_distance, largest_distance, target_distance
 from hashbench_baselines.hash_centres import (
     admm_word,
@@ -16,8 +18,6 @@ from hashbench_baselines.hash_centres import (
     scattered,
     separate,
 )
-
-from hashbench.errors import UserError
 
 KNOWN = {
     10: {16: (5, 6, 10), 32: (12, 13, 24), 48: (20, 21, 40), 64: (27, 28, 54)},

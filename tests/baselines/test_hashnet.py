@@ -2,6 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+
 from hashbench_baselines.hashnet import HashNet
 
 

@@ -59,6 +59,26 @@ def test_nesterov_has_the_right_gradient_and_descends():
     assert objective(step) <= objective(start) - gradient(start) @ gradient(start) / (2 * beta)
 
 
+def test_nesterov_equals_a_slow_version():
+    rng = np.random.default_rng(6)
+    K, R = rng.normal(size=(10, 4)), Residual(IDS, 5)
+    dense = 5 * dense_similarity(IDS)
+
+    def objective(a):
+        return -phi(K @ a) @ dense @ phi(K @ a)
+
+    a = before = rng.normal(size=4) * 0.1
+    start, deltas, beta = a, [0.0, 1.0], 1.0
+    for t in range(25):
+        v = a + (deltas[t] - 1) / deltas[t + 1] * (a - before)
+        gradient = -K.T @ ((dense @ phi(K @ v)) * (1 - phi(K @ v) ** 2))
+        while objective(v - gradient / beta) > objective(v) - gradient @ gradient / (2 * beta):
+            beta *= 2
+        before, a = a, v - gradient / beta
+        deltas.append((1 + np.sqrt(1 + 4 * deltas[t + 1] ** 2)) / 2)
+    np.testing.assert_allclose(nesterov(K, R, start, iterations=25, tolerance=0.0), a, rtol=1e-9)
+
+
 def test_residual_falls_exactly_when_a_bit_explains_enough():
     rng = np.random.default_rng(2)
     X, y = rng.normal(size=(80, 6)) + np.eye(6)[np.arange(80) % 3] * 3, np.arange(80) % 3

@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hashbench_baselines.ksvd import ksvd, pursuit, rank_one
 from sklearn.linear_model import orthogonal_mp
 
 from hashbench.errors import UserError
+from hashbench_baselines.ksvd import ksvd, pursuit, rank_one
 
 
 def error(samples, dictionary, sparsity):

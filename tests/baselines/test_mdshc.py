@@ -7,9 +7,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from hashbench_baselines.distance_bounds import target_distance
-from hashbench_baselines.hash_centres import distances
-from hashbench_baselines.mdshc import MDSHC, centre_loss
 from short_training import (
     Fit,
     assert_finite,
@@ -26,6 +23,9 @@ from short_training import (
 
 from hashbench.errors import UserError
 from hashbench.models import CodeBatch
+from hashbench_baselines.distance_bounds import target_distance
+from hashbench_baselines.hash_centres import distances
+from hashbench_baselines.mdshc import MDSHC, centre_loss
 
 
 def make(**options) -> MDSHC:

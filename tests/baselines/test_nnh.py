@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hashbench_baselines.contrastive import contrastive
-from hashbench_baselines.nnh import NNH
 from short_training import assert_finite, build, degenerate_batches, random_batch, retrieval_map, train
 
 from hashbench.errors import UserError
+from hashbench_baselines.contrastive import contrastive
+from hashbench_baselines.nnh import NNH
 
 
 def make(**options) -> NNH:

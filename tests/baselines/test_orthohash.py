@@ -1,8 +1,8 @@
 import pytest
 import torch
-from hashbench_baselines.orthohash import OrthoHash, separated_codebook
 
 from hashbench.errors import UserError
+from hashbench_baselines.orthohash import OrthoHash, separated_codebook
 
 
 def test_equals_the_paper(build, equals_slow_loop, labels):

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from hashbench_baselines.random_codes import RandomCodes
 from sklearn.utils.estimator_checks import check_estimator
 
 from hashbench.evaluation import evaluate
+from hashbench_baselines.random_codes import RandomCodes
 
 
 def rows(n=400, seed=0):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hashbench_baselines.contrastive import contrastive
-from hashbench_baselines.snnh import SNNH
 from short_training import (
     Fit,
     assert_finite,
@@ -18,6 +16,8 @@ from short_training import (
 )
 
 from hashbench.errors import UserError
+from hashbench_baselines.contrastive import contrastive
+from hashbench_baselines.snnh import SNNH
 
 
 def make(**options) -> SNNH:

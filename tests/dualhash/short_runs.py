@@ -5,10 +5,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import torch
-from hashbench_dualhash.method import StoM, StoRM
 from torch import nn
 
 from hashbench.models import CodeBatch, DeepMethod, HashNetwork
+from hashbench_dualhash.method import StoM, StoRM
 
 SAMPLES, WIDTH, CLASSES, BITS = 60, 12, 3, 8
 

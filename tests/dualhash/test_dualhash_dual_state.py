@@ -6,12 +6,12 @@ import warnings
 
 import pytest
 import torch
+
+from hashbench.errors import UserError
 from hashbench_dualhash import split_state
 from hashbench_dualhash.dual_state import DualState, RememberingDualState
 from hashbench_dualhash.prox import prox_conjugate, prox_envelope, prox_w, prox_weakly_convex
 from hashbench_dualhash.split_state import PrimalState, WeaklyConvexState
-
-from hashbench.errors import UserError
 
 OPTIONS = {"sigma": 0.8, "lam": 0.3, "eta_u": 0.4, "tau": 0.2}
 
@@ -194,5 +194,11 @@ def test_warns_of_step_sizes_with_the_reason():
 def test_weakly_convex_condition_and_inertia_are_checked():
     with pytest.raises(UserError, match=r"2 \* lam \* eta_u = 1 must be < 1"):
         WeaklyConvexState(4, 2, sigma=1.0, lam=1.0, eta_u=0.5)
-    with pytest.raises(UserError, match="inertia = 1.0"):
+    with pytest.raises(UserError, match=r"inertia = 1\.0"):
         WeaklyConvexState(4, 2, sigma=1.0, lam=0.1, eta_u=0.5, inertia=1.0)
+
+
+def test_latest_names_each_sample_once_with_its_last_outputs():
+    index, outputs = split_state.latest(torch.tensor([8, 3, 8, 5, 3]), torch.arange(5.0)[:, None])
+    assert index.tolist() == [3, 5, 8]
+    assert outputs.flatten().tolist() == [4, 3, 2]

@@ -6,11 +6,11 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hashbench_dualhash.initial_codes import INITS, initial_codes, itq, principal_components, signs
-from hashbench_dualhash.method import DualHashStoM
 from short_runs import BITS, SAMPLES, Run
 
 from hashbench.errors import UserError
+from hashbench_dualhash.initial_codes import INITS, initial_codes, itq, principal_components, signs
+from hashbench_dualhash.method import DualHashStoM
 
 
 def generator() -> torch.Generator:

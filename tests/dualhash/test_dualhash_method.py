@@ -8,19 +8,19 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-import hashbench_dualhash
 import pytest
 import torch
+from short_runs import BITS, SAMPLES, Run
+
+import hashbench_dualhash
+from hashbench.catalog.yaml_file import read_catalog_file
+from hashbench.errors import UserError
 from hashbench_dualhash.ablations import PrimalHash, StoMHashWCR, SubgradientHash
 from hashbench_dualhash.diagnostics import lyapunov
 from hashbench_dualhash.initial_codes import initial_codes
 from hashbench_dualhash.likelihood import LikelihoodHash
 from hashbench_dualhash.method import DualHashStoM, DualHashStoRM
 from hashbench_dualhash.prox import prox_conjugate
-from short_runs import BITS, SAMPLES, Run
-
-from hashbench.catalog.yaml_file import read_catalog_file
-from hashbench.errors import UserError
 
 METHODS = [LikelihoodHash, SubgradientHash, DualHashStoM, DualHashStoRM, PrimalHash, StoMHashWCR]
 ACTIVE = {"sigma": 0.5, "lam": 0.3, "eta_u": 1.0, "tau": 0.2, "output": "linear", "batch_norm": False}
@@ -155,7 +155,7 @@ def test_mode_full_updates_all_rows_at_fresh_codes():
 
 @pytest.mark.parametrize("dual_update", ["epoch", "full"])
 def test_storms_old_gradient_is_taken_at_the_old_u(dual_update):
-    """Every loss call is recorded with the parameters and the u that it saw: closure calls repeat those of the step before."""
+    """What each loss call sees, parameters and u: a call of the closure repeats what the step before saw."""
     options = ACTIVE | {"dual_update": dual_update}
     run = Run(DualHashStoRM, optimizer="StoRM", optimizer_options={"a": 0.2}, **options)
     seen: list[tuple[torch.Tensor, torch.Tensor, bool]] = []
@@ -175,6 +175,38 @@ def test_storms_old_gradient_is_taken_at_the_old_u(dual_update):
         assert torch.equal(before[0], again[0])
         assert torch.equal(before[1], again[1])
     assert not torch.equal(fresh[2][1], fresh[3][1])
+
+
+def test_losses_of_storms_second_pass_are_not_averaged_in():
+    run = Run(DualHashStoRM, optimizer="StoRM")
+    run.method.begin_fit(run.fit)
+    run.method.begin_epoch(run.fit)
+    values = []
+    for index in torch.arange(SAMPLES).split(20):
+        values.append(float(run.method.similarity_term(run.forward(index)).detach()))
+        run.step(index)
+    run.method.end_epoch(run.fit)
+    report = run.method.diagnostics()
+    assert run.method.state.y.abs().max() == 0
+    assert report["lagrangian"] - float(torch.tensor(values).mean()) == pytest.approx(
+        0.02 / 2 * BITS * report["u_distance"] ** 2, abs=1e-4
+    )
+
+
+def test_a_repeated_sample_counts_once_in_the_summary():
+    reports = []
+    for index in (torch.arange(20), torch.cat([torch.arange(20), torch.full((30,), 19)])):
+        run = Run(DualHashStoM)
+        run.method.begin_fit(run.fit)
+        run.method.begin_epoch(run.fit)
+        run.network.eval()
+        batch = run.forward(index)
+        run.method.loss(batch)
+        run.method.after_step(run.fit, batch)
+        run.method.end_epoch(run.fit)
+        reports.append(run.method.diagnostics())
+    assert reports[0]["u_distance"] == pytest.approx(reports[1]["u_distance"], rel=1e-5)
+    assert reports[0]["stationarity_u"] == pytest.approx(reports[1]["stationarity_u"], rel=1e-5)
 
 
 def test_oracle_calls_count_both_passes_of_storm():
@@ -362,7 +394,7 @@ def test_the_registry_builds_every_method_and_preset():
             assert set(changes) <= known
             cls(bits=16, num_classes=10, num_train=50, **(entry.hparams | changes))
         assert set(entry.presets) == set(entry.preset_notes)
-        assert set(k for k in entry.search if "." not in k) <= known
+        assert {k for k in entry.search if "." not in k} <= known
         if name in ("dualhash_stom", "dualhash_storm", "dualhash_wcr", "dualhash_sgdm", "dualhash_primal"):
             assert entry.hparams == {k: defaults[k] for k in entry.hparams}, name
 

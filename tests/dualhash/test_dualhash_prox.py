@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hashbench_dualhash import prox
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hashbench.errors import UserError
+from hashbench_dualhash import prox
 
 GRID = torch.linspace(-6, 6, 120_001, dtype=torch.float64)
 STEP = float(GRID[1] - GRID[0])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hashbench_dualhash.storm import StoRM
 from mmengine.registry import OPTIMIZERS
 from torch import nn
 
 from hashbench.errors import UserError
+from hashbench_dualhash.storm import StoRM
 
 SIZE = 5
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from hashbench_dualhash.diagnostics import lyapunov
 from hashbench_dualhash.stom import StoM
 

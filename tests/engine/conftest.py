@@ -123,8 +123,12 @@ SMALL = {"epochs": 4, "validate_every": 2, "batch_size": 128}
 def do_run(catalog, tmp_path):
     """do_run(method='toy', resume=..., out=..., **resolve arguments) -> Outcome."""
 
-    def go(method="toy", *, resume=False, overwrite=False, out=None, bits=12, changes=None, reporter=None, **options) -> Outcome:
-        spec = resolve(catalog, method=method, bits=bits, changes=SMALL | (changes or {}), out=out or tmp_path / "runs", **options)
+    def go(
+        method="toy", *, resume=False, overwrite=False, out=None, bits=12, changes=None, reporter=None, **options
+    ) -> Outcome:
+        spec = resolve(
+            catalog, method=method, bits=bits, changes=SMALL | (changes or {}), out=out or tmp_path / "runs", **options
+        )
         return run(spec, catalog, reporter, resume=resume, overwrite=overwrite)
 
     return go

@@ -85,7 +85,9 @@ def test_wrong_optimizers_are_refused(options, match):
         build_optimizer(options, network())
 
 
-@pytest.mark.parametrize(("options", "match"), [({"type": "cosin"}, "Did you mean cosine"), ({"type": "step", "gama": 1}, "gamma")])
+@pytest.mark.parametrize(
+    ("options", "match"), [({"type": "cosin"}, "Did you mean cosine"), ({"type": "step", "gama": 1}, "gamma")]
+)
 def test_wrong_schedules_are_refused(options, match):
     optimizer = build_optimizer({"type": "SGD", "lr": 0.1}, network())
     with pytest.raises(UserError, match=match):

@@ -29,7 +29,9 @@ def query_codes(out):
 def whole(plugin, tmp_path_factory):
     """Codes of the run that nobody kills."""
     out = tmp_path_factory.mktemp("whole")
-    done = subprocess.run(command(plugin, out, "--method", "toy", "--set", "dropout=0.2"), capture_output=True, text=True)
+    done = subprocess.run(
+        command(plugin, out, "--method", "toy", "--set", "dropout=0.2"), capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     return query_codes(out)
 
@@ -38,7 +40,9 @@ def whole(plugin, tmp_path_factory):
 @pytest.mark.parametrize("kill_at", [20, 2])
 def test_sigkill_in_the_middle_of_an_epoch_changes_nothing(plugin, tmp_path, kill_at, whole):
     extra = ["--method", "toy", "--set", f"kill_at={kill_at}", "--set", "dropout=0.2"]
-    dies = subprocess.run(command(plugin, tmp_path / "killed", *extra), env={**os.environ, "TOY_MAY_DIE": "1"}, capture_output=True)
+    dies = subprocess.run(
+        command(plugin, tmp_path / "killed", *extra), env={**os.environ, "TOY_MAY_DIE": "1"}, capture_output=True
+    )
     assert dies.returncode == -signal.SIGKILL
     assert not list((tmp_path / "killed").rglob("result.json"))
     refused = subprocess.run(command(plugin, tmp_path / "killed", *extra), capture_output=True, text=True)
