@@ -15,6 +15,7 @@ from hashbench.cli.leaderboard import leaderboard
 from hashbench.cli.list_ import list_
 from hashbench.cli.run import run
 from hashbench.cli.show import show
+from hashbench.cli.sweep import sweep
 from hashbench.errors import Interrupted, RunFailedError, UserError
 
 # Typer brings its own copy of click in newer versions; the classes are reached through what it exports in all of them.
@@ -33,6 +34,7 @@ app.command("list")(list_)
 app.command("show")(show)
 app.command("run")(run)
 app.command("evaluate")(evaluate)
+app.command("sweep")(sweep)
 app.command("leaderboard")(leaderboard)
 app.command("check-data")(check_data)
 app.command("env")(env)

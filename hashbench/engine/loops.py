@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,18 +24,16 @@ class DeepTrainLoop(EpochBasedTrainLoop):
     All random numbers of an epoch are functions of (seed, epoch), so a resumed run repeats an uninterrupted one.
 
     Args:
-        runner: a `HashRunner`.
+        runner: a `HashRunner`, whose `view` is what the method is shown of the training set. (Not an argument: mmengine
+            deep-copies those, and the method would watch the copy of a network that nobody trains.)
         dataloader: the training `BatchLoader`.
-        view: what the method is shown of the training set.
         seed: the run's seed.
         max_epochs, val_interval: as in mmengine.
     """
 
-    def __init__(
-        self, runner: Any, dataloader: Any, view: TrainingView, seed: int, max_epochs: int, val_interval: int
-    ) -> None:
+    def __init__(self, runner: Any, dataloader: Any, seed: int, max_epochs: int, val_interval: int) -> None:
         super().__init__(runner, dataloader, max_epochs=max_epochs, val_interval=val_interval)
-        self.view = view
+        self.view: TrainingView = runner.view
         self.seed = seed
         self.method = runner.model.network.method
 
@@ -132,20 +130,32 @@ class ShallowFitLoop(BaseLoop):
         return self.runner.model
 
 
-class _RetrievalLoop(BaseLoop):
-    """Encodes queries and database and evaluates; the last encoding stays readable."""
+class RetrievalLoaders(NamedTuple):
+    """What a retrieval loop reads: a loader of queries and one of the database."""
 
-    def __init__(self, runner: Any, dataloader: Any, evaluator: Any, database_dataloader: Any) -> None:
+    query: Any
+    database: Any
+
+
+class _RetrievalLoop(BaseLoop):
+    """Encodes queries and database and evaluates; the last encoding stays readable.
+
+    Args:
+        dataloader: `RetrievalLoaders`. (One argument for both: mmengine deep-copies all others.)
+        evaluator: a `RetrievalEvaluator`.
+    """
+
+    def __init__(self, runner: Any, dataloader: RetrievalLoaders, evaluator: Any) -> None:
         super().__init__(runner, dataloader)
+        self.loaders = dataloader
         self.evaluator = evaluator
-        self.database_dataloader = database_dataloader
         self.query: EncodedSet
         self.database: EncodedSet
         self.metrics: dict[str, float] = {}
 
     def _measure(self) -> dict[str, float]:
-        self.query = encode(self.runner.model, self.dataloader)
-        self.database = encode(self.runner.model, self.database_dataloader)
+        self.query = encode(self.runner.model, self.loaders.query)
+        self.database = encode(self.runner.model, self.loaders.database)
         self.metrics = self.evaluator(self.query, self.database)
         return self.metrics
 

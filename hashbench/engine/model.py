@@ -42,7 +42,7 @@ class DeepModel(BaseModel):
         self.precision = precision
         # In a tuple, so that the compiled network is no second submodule and the state dict keeps its names.
         self._run = (torch.compile(self.network) if compile_network else self.network,)
-        self._global_inputs = getattr(network.method, "needs_inputs", False)
+        self._global_inputs = network.method.needs_inputs
 
     def forward(self, inputs: Tensor, **_: Any) -> Output:
         """(b, ...) inputs -> logits and codes, both (b, K) float32."""

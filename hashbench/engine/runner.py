@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import shutil
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from hashbench.engine.distributed import rank
 from hashbench.engine.evaluator import RetrievalEvaluator
 from hashbench.engine.experiment import Experiment
 from hashbench.engine.hooks import ReportHook, SelectionHook
-from hashbench.engine.loops import RetrievalTestLoop
+from hashbench.engine.loops import RetrievalLoaders, RetrievalTestLoop
 from hashbench.engine.model import DeepModel
 from hashbench.engine.optim import build_optimizer, build_schedule
 from hashbench.engine.reporter import Reporter
@@ -58,7 +59,7 @@ class HashRunner(Runner):
             loader = feed.training(roles.train)
             plain = feed.ordered(roles.train)
             optimizer = build_optimizer(experiment.spec.optimizer, model.network)
-            view = TrainingView(
+            self.view = TrainingView(
                 model,
                 optimizer,
                 loader,
@@ -67,7 +68,7 @@ class HashRunner(Runner):
                 settings.epochs,
                 generator(experiment.spec.seed, "method", "begin"),
             )
-            train_cfg |= {"view": view, "seed": experiment.spec.seed}
+            train_cfg["seed"] = experiment.spec.seed
             options = {
                 "optim_wrapper": OptimWrapper(optimizer),
                 "param_scheduler": build_schedule(experiment.spec.schedule, optimizer, settings.epochs, len(loader))
@@ -81,8 +82,8 @@ class HashRunner(Runner):
             work_dir=str(folder / "checkpoints"),
             train_dataloader=loader,
             train_cfg=train_cfg,
-            val_dataloader=feed.ordered(roles.validation),
-            val_cfg=dict(config.val_cfg, database_dataloader=feed.ordered(roles.validation_database)),
+            val_dataloader=RetrievalLoaders(feed.ordered(roles.validation), feed.ordered(roles.validation_database)),
+            val_cfg=dict(config.val_cfg),
             val_evaluator=self._evaluator(),
             default_hooks=dict.fromkeys(
                 ("runtime_info", "timer", "sampler_seed", "logger", "checkpoint", "param_scheduler")
@@ -90,6 +91,7 @@ class HashRunner(Runner):
             custom_hooks=[ParamSchedulerHook(), self._selection, ReportHook(reporter, settings.primary)],
             visualizer=Visualizer.get_instance(name),
             randomness={"seed": experiment.spec.seed},
+            env_cfg={"mp_cfg": {"mp_start_method": multiprocessing.get_start_method()}},
             resume=resume,
             experiment_name=name,
             log_level="WARNING",
@@ -180,7 +182,8 @@ class HashRunner(Runner):
     def final_test(self) -> RetrievalTestLoop:
         """Test queries against the database, with the selected weights. Call `select` first."""
         roles, feed = self.experiment.roles, self.experiment.feed
-        loop = RetrievalTestLoop(self, feed.ordered(roles.test), self._evaluator(), feed.ordered(roles.database))
+        loaders = RetrievalLoaders(feed.ordered(roles.test), feed.ordered(roles.database))
+        loop = RetrievalTestLoop(self, loaders, self._evaluator())
         loop.run()
         return loop
 

@@ -15,7 +15,7 @@ class CodeBatch:
 
     Attributes:
         codes: (b, K) float, `activation(logits)`, what is thresholded at 0 into bits.
-        logits: (b, K) float, output of the code layer.
+        logits: (b, K) float, output of the code layer; of another width where a method's activation maps them to codes.
         labels: (b,) int64 class ids, or (b, C) multi-hot of any dtype.
         index: (b,) int64, row of each sample in the training set, 0 .. num_train - 1.
         num_classes: C.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -44,7 +46,7 @@ class ShallowMethod(TransformerMixin, BaseEstimator):
             self._fit(validate_data(self, X, dtype=np.float64, ensure_min_samples=2), None)
         return self
 
-    def _fit(self, X: NDArray[np.float64], y: NDArray | None) -> None:
+    def _fit(self, X: NDArray[np.float64], y: Any) -> None:
         raise TypeError(f"{type(self).__name__} defines no _fit(X, y)")
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -62,4 +64,5 @@ class ShallowMethod(TransformerMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = self.supervised
+        tags.transformer_tags.preserves_dtype = []  # codes are int8 whatever the features were
         return tags

@@ -49,11 +49,19 @@ class Toy(DeepMethod):
         self.alpha, self.kill_at, self.dropout = alpha, kill_at, dropout
         self.register_buffer("seen", torch.zeros(num_train, dtype=torch.int64))
         self.register_buffer("noise", torch.zeros(bits))
+        self.register_buffer("first_codes", torch.zeros(num_train, bits))
 
     def activation(self, logits):
         return torch.tanh(F.dropout(logits, self.dropout, self.training))
 
+    def end_epoch(self, fit):
+        # The view shows the network under training, not a copy of how it began.
+        assert fit.network.method is self
+        self.codes_moved = float((fit.codes() - self.first_codes).abs().mean())
+        self.noise += 0.1 * torch.randn(self.bits, generator=fit.generator)
+
     def begin_fit(self, fit):
+        self.first_codes.copy_(fit.codes())
         assert fit.features().shape[0] == self.num_train == fit.codes().shape[0]
         self.noise.normal_(generator=fit.generator)
 
@@ -66,11 +74,8 @@ class Toy(DeepMethod):
         if fit.step == self.kill_at and os.environ.get("TOY_MAY_DIE"):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def end_epoch(self, fit):
-        self.noise += 0.1 * torch.randn(self.bits, generator=fit.generator)
-
     def diagnostics(self):
-        return {"times_seen": float(self.seen.float().mean())}
+        return {"times_seen": float(self.seen.float().mean()), "codes_moved": self.codes_moved}
 
 
 class ToyShallow(ShallowMethod):

@@ -29,6 +29,7 @@ def test_a_run_learns_and_writes_all_that_the_design_names(do_run):
     assert len(record.history) == 4
     assert ["val_map" in epoch for epoch in record.history] == [False, True, False, True]
     assert record.history[-1]["times_seen"] == 4.0
+    assert record.history[-1]["codes_moved"] > 0.01  # what methods are shown of the network is the one that learns
     assert record.selection["epoch"] in (2, 4)
     arrays = codes_of(outcome)
     assert arrays["query_codes"].shape == (500, 2)
