@@ -16,6 +16,7 @@ from hashbench.cli.list_ import list_
 from hashbench.cli.run import run
 from hashbench.cli.show import show
 from hashbench.cli.sweep import sweep
+from hashbench.cli.tune import tune
 from hashbench.errors import Interrupted, RunFailedError, UserError
 
 # Typer brings its own copy of click in newer versions; the classes are reached through what it exports in all of them.
@@ -35,6 +36,7 @@ app.command("show")(show)
 app.command("run")(run)
 app.command("evaluate")(evaluate)
 app.command("sweep")(sweep)
+app.command("tune")(tune)
 app.command("leaderboard")(leaderboard)
 app.command("check-data")(check_data)
 app.command("env")(env)

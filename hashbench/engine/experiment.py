@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -78,7 +81,7 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter) -> Experiment:
     if dataset.root_required and spec.data_root is None:
         raise UserError(f"data set {settings.dataset} needs --data-root: {dataset.title or 'where its data are'}")
     dataset_class = catalog.load_class("datasets", settings.dataset)
-    table = load_table(dataset_class, spec.data_root, {**dataset.hparams, **settings.dataset_hparams})
+    table = _table(dataset_class, spec.data_root, json.dumps({**dataset.hparams, **settings.dataset_hparams}))
     if table.multilabel and not getattr(method_class, "multilabel", True):
         raise UserError(
             f"method {spec.method} is not defined for samples with several labels, and {table.name} has them"
@@ -132,6 +135,12 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter) -> Experiment:
     else:
         raise UserError(f"method {spec.method}: {method_class.__name__} is neither a DeepMethod nor a ShallowMethod")
     return Experiment(spec, roles, feed, model, device, facts, backbone_name)
+
+
+@lru_cache(maxsize=1)
+def _table(dataset_class: type, root: Path | None, options: str) -> DataTable:
+    """The data set, kept for the next run of a sweep, with its checksum and its copy on the device."""
+    return load_table(dataset_class, root, json.loads(options))
 
 
 def _check_backbone(spec: RunSpec, entry: BackboneEntry, table: DataTable) -> None:

@@ -90,7 +90,11 @@ def sweep(specs: Sequence[RunSpec], jobs: int, tell: Callable[[str], None]) -> S
 
 
 def _pass(
-    todo: Iterable[tuple[RunSpec, bool]], jobs: int, outcome: SweepOutcome, tell: Callable[[str], None], started: float
+    todo: Iterable[tuple[RunSpec, bool]],
+    jobs: int,
+    outcome: SweepOutcome,
+    tell: Callable[[str], None],
+    started: float,
 ) -> list[tuple[RunSpec, bool]]:
     """Run a list in one pool of processes. Returns what was lost because a process died."""
     lost: list[tuple[RunSpec, bool]] = []
@@ -98,7 +102,7 @@ def _pass(
     context = multiprocessing.get_context("spawn")
     waiting = list(todo)
     total = len(waiting)
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(threads,)) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=limit_threads, initargs=(threads,)) as pool:
         futures: dict[Future[Finished], tuple[RunSpec, bool]] = {pool.submit(_one, *item): item for item in waiting}
         try:
             pending = set(futures)
@@ -120,8 +124,8 @@ def _pass(
     return lost
 
 
-def _begin(threads: int) -> None:
-    """In each process, before torch is imported."""
+def limit_threads(threads: int) -> None:
+    """In each new process, before torch is imported: its share of the cores."""
     for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[name] = str(threads)
 

@@ -63,7 +63,7 @@ class DeepMethod(nn.Module):
     """Whether the loss is defined for samples with several labels; where False, the harness refuses such data."""
 
     needs_inputs: bool = False
-    """Whether `loss` and `after_step` read `batch.inputs`; under several processes the harness then gathers them too."""
+    """Whether the method reads `batch.inputs`; under several processes the harness then gathers them too."""
 
     def __init__(self, *, bits: int, num_classes: int, num_train: int) -> None:
         super().__init__()

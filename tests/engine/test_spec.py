@@ -32,8 +32,8 @@ def test_another_optimizer_starts_its_options_anew(spec):
 
 def test_protocol_is_marked_when_anything_in_it_changes(spec):
     assert not spec().overridden
-    assert not spec(changes={"epochs": 30}).overridden
-    assert spec(changes={"epochs": 31}).overridden
+    assert not spec(changes={"epochs": 20}).overridden
+    assert spec(changes={"epochs": 21}).overridden
     assert spec(sets=["protocol.hidden=[8]"]).settings.hidden == [8]
     assert spec(sets=["protocol.hidden=[8]"]).overridden
 
