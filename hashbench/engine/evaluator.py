@@ -59,16 +59,22 @@ class RetrievalEvaluator:
 
     def __call__(self, query: EncodedSet, database: EncodedSet) -> dict[str, float]:
         """All metrics, flat: retrieval first, then the quality of the query and database codes together."""
-        self.last = evaluate(
-            query.codes,
-            database.codes,
-            query.labels,
-            database.labels,
-            bits=self.bits,
-            topk=self.topk,
-            radii=self.radii,
-            denominator=self.denominator,
-            device=self.device,
-        )
-        quality = code_quality(database.outputs)
+        # numba's threads may be OpenMP's, whose number is then changed for torch too; and with another number of
+        # threads torch adds in another order: an epoch after an evaluation would differ from one after a resume.
+        threads = torch.get_num_threads()
+        try:
+            self.last = evaluate(
+                query.codes,
+                database.codes,
+                query.labels,
+                database.labels,
+                bits=self.bits,
+                topk=self.topk,
+                radii=self.radii,
+                denominator=self.denominator,
+                device=self.device,
+            )
+            quality = code_quality(database.outputs)
+        finally:
+            torch.set_num_threads(threads)
         return {**self.last.metrics, **quality}

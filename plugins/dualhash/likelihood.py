@@ -23,8 +23,9 @@ class LikelihoodHash(DeepMethod):
     The hash layer is Linear, BatchNorm, tanh with Kaiming-normal weights and a zero bias, as in the authors' code.
 
     Args:
-        alpha: scale of T_ij = alpha <u_i, u_j> / 2 in the loss; None: 16 / bits, which keeps |T| <= 8 at every length
-            for codes in [-1, 1]. The text has 1, the authors' code 0.1.
+        alpha: scale of T_ij = alpha <u_i, u_j> / 2 in the loss; None: 2 max_logit / bits. The text has 1, the authors'
+            code 0.1.
+        max_logit: the largest |T_ij| of codes in [-1, 1], the same at every length.
         similarity_loss: 'pairwise' (S1), 'pointwise' (cross entropy of a learned linear classifier of alpha * codes) or
             'triplet' (DTSH's likelihood over all triplets of the batch).
         margin: of the triplet loss, in units of T.
@@ -43,6 +44,7 @@ class LikelihoodHash(DeepMethod):
         num_classes: int,
         num_train: int,
         alpha: float | None = None,
+        max_logit: float = 8.0,
         similarity_loss: str = "pairwise",
         margin: float = 2.0,
         output: str = "tanh",
@@ -53,9 +55,10 @@ class LikelihoodHash(DeepMethod):
         choose("similarity_loss", similarity_loss, SIMILARITY_LOSSES)
         choose("output", output, OUTPUTS)
         require(alpha is None or alpha > 0, f"alpha = {alpha} must be > 0: it scales the inner products of the loss")
+        require(max_logit > 0, f"max_logit = {max_logit} must be > 0: it is the largest |T|, alpha = 2 max_logit / bits")
         require(output_scale > 0, f"output_scale = {output_scale} must be > 0")
         require(margin >= 0, f"margin = {margin} must be >= 0")
-        self.alpha = 16.0 / bits if alpha is None else float(alpha)
+        self.alpha = 2.0 * max_logit / bits if alpha is None else float(alpha)
         self.similarity_loss, self.margin = similarity_loss, float(margin)
         self.output, self.output_scale, self.batch_norm = output, float(output_scale), batch_norm
         self.classifier = nn.Linear(bits, num_classes) if similarity_loss == "pointwise" else None

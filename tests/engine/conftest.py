@@ -27,6 +27,18 @@ methods:
     class: toy_methods:Diverging
     kind: deep
     optimizer: {type: SGD, lr: 0.05}
+  killed_stom:
+    class: toy_methods:KilledStoM
+    kind: deep
+    hparams: {kill_at: -1}
+    optimizer: {type: StoM, lr: 0.05, beta: 0.9, gamma: 0.9}
+    schedule: {type: cosine}
+  killed_storm:
+    class: toy_methods:KilledStoRM
+    kind: deep
+    hparams: {kill_at: -1}
+    optimizer: {type: StoRM, lr: 0.1, a: 0.1}
+    schedule: {type: power}
   toy_single_label:
     class: toy_methods:SingleLabel
     kind: deep
@@ -39,6 +51,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 from hashbench.models import DeepMethod, ShallowMethod
+from hashbench_dualhash.method import DualHashStoM, DualHashStoRM
 
 
 class Toy(DeepMethod):
@@ -76,6 +89,27 @@ class Toy(DeepMethod):
 
     def diagnostics(self):
         return {"times_seen": float(self.seen.float().mean()), "codes_moved": self.codes_moved}
+
+
+class _Killed:
+    kill_at = -1
+
+    def after_step(self, fit, batch):
+        super().after_step(fit, batch)
+        if fit.step == self.kill_at and os.environ.get("TOY_MAY_DIE"):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class KilledStoM(_Killed, DualHashStoM):
+    def __init__(self, *, kill_at=-1, **options):
+        super().__init__(output="linear", lam=0.5, tau=0.04, **options)
+        self.kill_at = kill_at
+
+
+class KilledStoRM(_Killed, DualHashStoRM):
+    def __init__(self, *, kill_at=-1, **options):
+        super().__init__(output="linear", lam=0.5, tau=0.04, **options)
+        self.kill_at = kill_at
 
 
 class ToyShallow(ShallowMethod):

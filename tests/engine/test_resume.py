@@ -54,6 +54,18 @@ def test_sigkill_in_the_middle_of_an_epoch_changes_nothing(plugin, tmp_path, kil
     assert np.array_equal(whole, query_codes(tmp_path / "killed"))
 
 
+@pytest.mark.parametrize("method", ["killed_stom", "killed_storm"])
+def test_killed_dualhash_resumes_with_its_duals(plugin, tmp_path, method):
+    extra = ["--method", method, "--set", "kill_at=20"]
+    assert subprocess.run(command(plugin, tmp_path / "whole", *extra), capture_output=True).returncode == 0
+    environment = {**os.environ, "TOY_MAY_DIE": "1"}
+    dies = subprocess.run(command(plugin, tmp_path / "killed", *extra), env=environment, capture_output=True)
+    assert dies.returncode == -signal.SIGKILL
+    resumed = subprocess.run(command(plugin, tmp_path / "killed", *extra, "--resume"), capture_output=True, text=True)
+    assert resumed.returncode == 0, resumed.stderr
+    assert np.array_equal(query_codes(tmp_path / "whole"), query_codes(tmp_path / "killed"))
+
+
 def test_ctrl_c_says_what_is_saved_and_how_to_go_on(plugin, tmp_path):
     process = subprocess.Popen(
         command(plugin, tmp_path, "--method", "toy", "--epochs", "500"), stderr=subprocess.PIPE, text=True

@@ -1,0 +1,1 @@
+"""A plugin of hashbench: Deep Cauchy Hashing, found through the entry-point group `hashbench.plugins`."""

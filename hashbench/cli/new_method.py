@@ -1,0 +1,116 @@
+"""`hashbench new-method NAME`: the file, the registry entry and the test of a new method, which pass as they are."""
+
+from __future__ import annotations
+
+import importlib.util
+import keyword
+import textwrap
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import yaml
+
+
+class Kind(str, Enum):
+    """The two kinds of methods."""
+
+    deep = "deep"
+    shallow = "shallow"
+
+
+def new_method(
+    name: Annotated[str, typer.Argument(help="Name in the catalogue, and of the Python file.")],
+    kind: Annotated[Kind, typer.Option(help="A loss that a network is trained with, or a fitted hash function.")] = (
+        Kind.deep
+    ),
+    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("."),
+) -> None:
+    """Write NAME.py, its entry in hashbench.yaml and test_NAME.py; nothing that exists is overwritten."""
+    from hashbench.catalog import load_catalog
+    from hashbench.catalog.catalog import LOCAL_FILE_NAME
+    from hashbench.cli.method_templates import ENTRY, METHOD, TEST
+    from hashbench.errors import UserError
+
+    _check_name(name)
+    if out.exists() and not out.is_dir():
+        raise UserError(f"--out {out}: not a folder")
+    registry = out / LOCAL_FILE_NAME
+    catalog = load_catalog(folder=out)
+    if name in catalog.methods:
+        raise UserError(f"a method {name} exists already: {catalog.sources['methods', name]}; choose another name")
+    words = {"name": name, "class_name": "".join(part[:1].upper() + part[1:] for part in name.split("_"))}
+    files = {out / f"{name}.py": METHOD[kind.value], out / f"test_{name}.py": TEST}
+    for path in files:
+        if path.exists():
+            raise UserError(f"{path} exists already: choose another name or another folder with --out")
+    if importlib.util.find_spec(name) is not None:
+        raise UserError(f"{name} is the name of an installed Python module, which {name}.py would hide: choose another")
+    entry = ENTRY[kind.value].substitute(words)
+    content = _with_entry(registry, entry)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for path, template in files.items():
+            path.write_text(template.substitute(words), encoding="utf-8")
+        registry.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"--out {out}: {error.strerror}") from error
+    for path in (*files, registry):
+        typer.echo(f"wrote {path}")
+    place = "" if out == Path(".") else f"cd {out}; "
+    typer.echo(f"next: {place}pytest; hashbench run --method {name} --epochs 1")
+
+
+def _check_name(name: str) -> None:
+    from hashbench.errors import UserError
+
+    if not (name.isidentifier() and name.isascii()) or keyword.iskeyword(name) or not name[0].isalpha():
+        raise UserError(
+            f"{name!r} cannot be the name of a method: letters, digits and _, a letter first, and no word of Python's"
+        )
+
+
+def _with_entry(registry: Path, entry: str) -> str:
+    """The text of a hashbench.yaml with one more method, all else as it was.
+
+    Raises:
+        UserError: the section `methods` is not written as an indented block, so that nothing can be added to it.
+    """
+    import yaml
+
+    from hashbench.errors import UserError
+
+    text = registry.read_text(encoding="utf-8") if registry.exists() else ""
+    if text and not text.endswith("\n"):
+        text += "\n"
+    document = yaml.compose(text)
+    section = _section(document) if isinstance(document, yaml.MappingNode) else None
+    if section is None:
+        return f"{text}methods:\n" + textwrap.indent(entry, "  ")
+    key, value = section
+    if isinstance(value, yaml.MappingNode) and value.value and not value.flow_style:
+        column = value.value[0][0].start_mark.column
+        line = _end_of_block(text, value.end_mark.line)
+    elif isinstance(value, yaml.ScalarNode) and value.value == "":
+        column, line = 2, key.start_mark.line + 1
+    else:
+        raise UserError(f"{registry}: write the section methods as an indented block, then an entry can be added")
+    lines = text.splitlines(keepends=True)
+    gap = "\n" if isinstance(value, yaml.MappingNode) else ""
+    return "".join([*lines[:line], gap, textwrap.indent(entry, " " * column), *lines[line:]])
+
+
+def _section(document: yaml.MappingNode) -> tuple[yaml.Node, yaml.Node] | None:
+    """Key and value of `methods`."""
+    return next(((key, value) for key, value in document.value if key.value == "methods"), None)
+
+
+def _end_of_block(text: str, line: int) -> int:
+    """The line after the last of a block; blank lines and comments before the next section belong to that one."""
+    lines = text.splitlines()
+    while line > 0 and (not lines[line - 1].strip() or lines[line - 1].startswith("#")):
+        line -= 1
+    return line

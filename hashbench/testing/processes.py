@@ -1,0 +1,149 @@
+"""The same training on one process and on two: a pair of worker processes, joined by gloo, that serves many methods."""
+
+from __future__ import annotations
+
+import multiprocessing
+import tempfile
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from numpy.typing import NDArray
+
+from hashbench.testing.check import CheckError, NotApplicable, expect, isolated, one_line
+from hashbench.testing.subject import Subject
+from hashbench.testing.training import FIRST, LAST, ShortTraining
+
+SECONDS = 120.0
+"""How long the pair may take for one method before it is given up."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Terms of the loss in each step of two epochs, and the gradient of the first batch by parameter."""
+
+    losses: list[dict[str, float]]
+    gradients: dict[str, NDArray[Any]]
+
+
+def gloo_exists() -> bool:
+    """Whether processes can be joined on this platform."""
+    return dist.is_available() and dist.is_gloo_available()
+
+
+def measure(subject: Subject) -> Measurement:
+    """Train shortly on this process, or on this process's share of every batch."""
+    with isolated():
+        gradients = ShortTraining(subject).begin().gradients()
+        training = ShortTraining(subject).begin().epoch(FIRST).epoch(LAST)
+    return Measurement(training.losses, {name: value.numpy() for name, value in gradients.items()})
+
+
+def check_two_processes(subject: Subject) -> None:
+    """The same loss in each step, and the same gradients, on one process and on two that share every batch."""
+    if not gloo_exists():
+        raise NotApplicable("torch was built without gloo")
+    one = measure(subject)
+    for other in measure_on_two(subject):
+        _expect_same_losses(one.losses[:1], other.losses[:1])
+        _expect_same_gradients(one.gradients, other.gradients)
+        _expect_same_losses(one.losses, other.losses)
+
+
+def _expect_same_losses(one: list[dict[str, float]], two: list[dict[str, float]]) -> None:
+    for step, (mine, theirs) in enumerate(zip(one, two, strict=True)):
+        expect(set(mine) == set(theirs), f"other terms on two processes: {sorted(mine)} and {sorted(theirs)}")
+        for name, value in mine.items():
+            expect(
+                abs(value - theirs[name]) <= 2e-3 * max(abs(value), 1e-2),
+                f"term {name!r} is {value:.6g} on one process and {theirs[name]:.6g} on two, in step {step + 1}",
+            )
+
+
+def _expect_same_gradients(one: dict[str, NDArray[Any]], two: dict[str, NDArray[Any]]) -> None:
+    expect(set(one) == set(two), "on two processes, other parameters have a gradient")
+    largest = max((float(np.abs(value).max()) for value in one.values()), default=0.0)
+    for name, value in one.items():
+        difference = float(np.abs(value - two[name]).max())
+        expect(
+            difference <= 1e-3 * max(largest, 1e-6),
+            f"the gradient of {name} differs by {difference:.3g} between one process and two",
+        )
+
+
+def measure_on_two(subject: Subject) -> tuple[Measurement, ...]:
+    """What each of two processes measures. They are started by the first call, and wait for more until we end.
+
+    Raises:
+        CheckError: the method fails there, or takes too long; the next call starts new processes.
+    """
+    try:
+        return start_pair().measure(subject)
+    except CheckError:
+        start_pair().end()
+        start_pair.cache_clear()
+        raise
+
+
+class _Pair:
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._folder = tempfile.TemporaryDirectory(prefix="hashbench-pair-")
+        self._ours: list[Connection] = []
+        self._processes = []
+        for rank in range(2):
+            ours, theirs = context.Pipe()
+            arguments = (rank, Path(self._folder.name, "meeting").as_uri(), theirs)
+            process = context.Process(target=_serve, args=arguments, daemon=True)
+            process.start()
+            theirs.close()
+            self._ours.append(ours)
+            self._processes.append(process)
+
+    def measure(self, subject: Subject) -> tuple[Measurement, ...]:
+        for connection in self._ours:
+            connection.send((subject.name, subject.plugins, subject.folder))
+        return tuple(self._answer(connection) for connection in self._ours)
+
+    def _answer(self, connection: Connection) -> Measurement:
+        expect(connection.poll(SECONDS), f"no answer from two processes within {SECONDS:.0f} s")
+        try:
+            answer = connection.recv()
+        except EOFError:
+            raise CheckError("a process of two ended without an answer") from None
+        expect(isinstance(answer, Measurement), f"on two processes: {answer}")
+        return answer
+
+    def end(self) -> None:
+        for process in self._processes:
+            process.terminate()
+            process.join()
+        self._folder.cleanup()
+
+
+@lru_cache(maxsize=1)
+def start_pair() -> _Pair:
+    """The pair of processes; called early, it is ready when it is needed."""
+    return _Pair()
+
+
+def _serve(rank: int, meeting: str, connection: Connection) -> None:
+    """A worker: joins the other, then measures whatever it is sent until nobody is left to send."""
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2, timeout=timedelta(seconds=SECONDS))
+    while True:
+        try:
+            name, plugins, folder = connection.recv()
+        except EOFError:
+            return
+        try:
+            answer: Measurement | str = measure(Subject.load(name, plugins, folder))
+        except Exception as error:  # told to the process that asked, which fails the check
+            answer = f"{type(error).__name__}: {one_line(error)}"
+        connection.send(answer)

@@ -1,0 +1,149 @@
+"""A training of a few steps on Gaussian clouds, stepped through the engine as a run would step it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.optim import OptimWrapper
+from torch import Tensor
+
+from hashbench.backbones.identity import Identity
+from hashbench.data import DataTable, DeviceTransform
+from hashbench.data.seeding import derive_seed, generator
+from hashbench.engine.context import TrainingView
+from hashbench.engine.distributed import rank, with_global_batch_norm, world_size
+from hashbench.engine.feed import Feed
+from hashbench.engine.model import DeepModel
+from hashbench.engine.optim import build_optimizer
+from hashbench.models import CodeBatch, DeepMethod, HashNetwork, ShallowMethod
+from hashbench.testing.subject import Subject
+
+BITS, CLASSES, PER_CLASS, FEATURES, BATCH = 16, 5, 12, 20, 20
+"""16 bits: codes of -1 and +1 have length 4, so the cosine of equal ones is 1 without rounding."""
+EPOCHS = 30
+"""Planned. A training here makes the first epochs and the last one, so that terms that begin late are seen too."""
+FIRST, LAST = 0, EPOCHS - 1
+
+
+def clouds(multilabel: bool = False) -> DataTable:
+    """60 samples of 20 features around five points; with several labels: the class, for half of them the next too.
+
+    With several labels, the last sample has none.
+    """
+    draw = torch.Generator().manual_seed(0)
+    classes = torch.arange(CLASSES * PER_CLASS) % CLASSES
+    inputs = 2 * torch.randn(CLASSES, FEATURES, generator=draw)[classes]
+    inputs += torch.randn(len(classes), FEATURES, generator=draw)
+    labels = classes
+    if multilabel:
+        labels = torch.nn.functional.one_hot(classes, CLASSES)
+        labels[::2] |= labels[::2].roll(1, dims=1)
+        labels[-1] = 0
+        labels = labels.to(torch.uint8)
+    return DataTable("conformance", inputs, labels, CLASSES)
+
+
+def build_method(subject: Subject, hparams: dict[str, Any], bits: int = BITS) -> DeepMethod | ShallowMethod:
+    """The method as the harness builds it, with these hyper-parameters."""
+    if subject.entry.kind == "shallow":
+        return subject.method_class(bits=bits, random_state=0, **hparams)
+    return subject.method_class(bits=bits, num_classes=CLASSES, num_train=CLASSES * PER_CLASS, **hparams)
+
+
+def build_network(subject: Subject, hparams: dict[str, Any], seed: int = 0) -> HashNetwork:
+    """Features, one shared hidden layer, and the method with its code layer, each from its own random stream."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, "method"))
+        method = build_method(subject, hparams)
+        torch.manual_seed(derive_seed(seed, "weights"))
+        network = HashNetwork(Identity(FEATURES), method, hidden=[16])  # type: ignore[arg-type]
+    with_global_batch_norm(network)
+    return network
+
+
+class ShortTraining:
+    """A deep method in training. `begin`, then `epoch` as often as wanted.
+
+    Args:
+        subject: the method, with its default hyper-parameters and optimizer.
+        multilabel: train on samples with several labels.
+        precision: as in a protocol, 'fp32' or 'bf16'.
+        seed: of every random stream.
+
+    Attributes:
+        losses: the terms of each step so far.
+    """
+
+    def __init__(self, subject: Subject, *, multilabel: bool = False, precision: str = "fp32", seed: int = 0) -> None:
+        self.table, self.seed = clouds(multilabel), seed
+        self.network = build_network(subject, subject.quick_hparams, seed)
+        self.method = self.network.method
+        self.model = DeepModel(self.network, CLASSES, precision)
+        self.optimizer = build_optimizer(subject.entry.optimizer, self.network)
+        rows, plain = np.arange(len(self.table)), DeviceTransform("feature")
+        feed = Feed(self.table, plain, plain, BATCH, "cpu", seed, rank(), world_size())
+        self.loader = feed.training(rows)
+        ordered = feed.ordered(rows)
+        self.view = TrainingView(
+            self.model, self.optimizer, self.loader, ordered, ordered.labels, EPOCHS, generator(seed, "method", "begin")
+        )
+        self.losses: list[dict[str, float]] = []
+
+    def begin(self) -> ShortTraining:
+        """The start of a new run."""
+        self._seed("begin")
+        self.method.begin_fit(self.view)
+        return self
+
+    def epoch(self, number: int) -> ShortTraining:
+        """One epoch, with all that the harness calls around it; `number` - 1 epochs count as done before."""
+        self.open(number)
+        for data in self.loader:
+            outputs = self.model.train_step(data, OptimWrapper(self.optimizer))
+            self.losses.append({name: float(value) for name, value in outputs["terms"].items()})
+            self.view.step += 1
+            self.method.after_step(self.view, outputs["batch"])
+        self.view.epoch = number + 1
+        self.method.end_epoch(self.view)
+        return self
+
+    def gradients(self) -> dict[str, Tensor]:
+        """Gradients of the first batch with respect to every parameter; nothing is stepped."""
+        self.open(FIRST)
+        standing = torch.optim.SGD(self.network.parameters(), lr=0.0)
+        self.model.train_step(next(iter(self.loader)), OptimWrapper(standing))
+        return {name: p.grad.clone() for name, p in self.network.named_parameters() if p.grad is not None}
+
+    def batch(self, rows: Tensor, logits: Tensor) -> CodeBatch:
+        """What the loss would be given for some training samples whose logits are these."""
+        inputs = self.table.inputs[rows] if getattr(self.method, "needs_inputs", False) else None
+        return CodeBatch(self.method.activation(logits), logits, self.table.labels[rows], rows, CLASSES, inputs)
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint holds."""
+        return {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def restore(self, state: dict[str, Any]) -> ShortTraining:
+        """As a resumed run does it: `begin` is not called."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        return self
+
+    def open(self, number: int) -> None:
+        """What comes before the first step of an epoch."""
+        self._seed(number)
+        self.loader.set_epoch(number)
+        self.view.epoch, self.view.step = number, number * len(self.loader)
+        self.model.train()
+        self.method.begin_epoch(self.view)
+
+    def _seed(self, epoch: int | str) -> None:
+        torch.manual_seed(derive_seed(self.seed, "train", epoch))
+        self.view.generator = generator(self.seed, "method", epoch)
+
+
+def trained(subject: Subject, **options: Any) -> ShortTraining:
+    """A method after its first epoch and its last; the same each time it is asked for."""
+    return ShortTraining(subject, **options).begin().epoch(FIRST).epoch(LAST)
