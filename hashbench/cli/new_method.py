@@ -90,22 +90,17 @@ def _with_entry(registry: Path, entry: str) -> str:
     section = _section(document) if isinstance(document, yaml.MappingNode) else None
     if section is None:
         return f"{text}methods:\n" + textwrap.indent(entry, "  ")
-    key, value = section
-    if isinstance(value, yaml.MappingNode) and value.value and not value.flow_style:
-        column = value.value[0][0].start_mark.column
-        line = _end_of_block(text, value.end_mark.line)
-    elif isinstance(value, yaml.ScalarNode) and value.value == "":
-        column, line = 2, key.start_mark.line + 1
-    else:
+    if section.flow_style:
         raise UserError(f"{registry}: write the section methods as an indented block, then an entry can be added")
+    column = section.value[0][0].start_mark.column
+    line = _end_of_block(text, section.end_mark.line)
     lines = text.splitlines(keepends=True)
-    gap = "\n" if isinstance(value, yaml.MappingNode) else ""
-    return "".join([*lines[:line], gap, textwrap.indent(entry, " " * column), *lines[line:]])
+    return "".join([*lines[:line], "\n", textwrap.indent(entry, " " * column), *lines[line:]])
 
 
-def _section(document: yaml.MappingNode) -> tuple[yaml.Node, yaml.Node] | None:
-    """Key and value of `methods`."""
-    return next(((key, value) for key, value in document.value if key.value == "methods"), None)
+def _section(document: yaml.MappingNode) -> yaml.MappingNode | None:
+    """The value of `methods`; the catalogue has made sure that it is a mapping."""
+    return next((value for key, value in document.value if key.value == "methods"), None)
 
 
 def _end_of_block(text: str, line: int) -> int:

@@ -67,7 +67,13 @@ def tune(
         specs.append((values, spec))
     done = search(specs, jobs or os.cpu_count() or 1, lambda text: print(text, file=sys.stderr, flush=True))
     if out is not None:
-        content = {"method": method, "protocol": protocol, "bits": bits, "seed": seed, "trials": [asdict(t) for t in done]}
+        content = {
+            "method": method,
+            "protocol": protocol,
+            "bits": bits,
+            "seed": seed,
+            "trials": [asdict(t) for t in done],
+        }
         out.write_text(json.dumps(content, indent=1) + "\n")
     valid = [trial for trial in done if not math.isnan(trial.score)]
     if not valid:

@@ -80,7 +80,7 @@ def sweep(specs: Sequence[RunSpec], jobs: int, tell: Callable[[str], None]) -> S
             todo.append((spec, found is not None))
     tell(f"{len(todo)} runs to do, {outcome.skipped} finished before, {jobs} at a time")
     started = time.perf_counter()
-    # A process that dies (out of memory, killed) takes the pool with it; the runs that it left are tried once more alone.
+    # A process that dies (out of memory, killed) takes the pool with it; the runs that it left are tried again alone.
     left = _pass(todo, jobs, outcome, tell, started)
     for spec, _ in left:
         for unlucky, _ in _pass([(spec, find_run(spec) is not None)], 1, outcome, tell, started):

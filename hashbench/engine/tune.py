@@ -1,8 +1,8 @@
-"""Choosing hyper-parameters on validation: the same number of trials for every method, the test queries sealed throughout.
+"""Choosing hyper-parameters on validation: as many trials for every method, the test queries sealed throughout.
 
 Trial 0 is the method's defaults. In every later trial each hyper-parameter of the method's `search` space is drawn from
-a stream of its own, named by (seed, method, hyper-parameter, trial): adding a method or a hyper-parameter changes nobody
-else's draws, and more trials only append.
+a stream of its own, named by (seed, method, hyper-parameter, trial): adding a method or a hyper-parameter changes
+nobody else's draws, and more trials only append.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
@@ -109,22 +109,32 @@ class _Pair:
     def measure(self, subject: Subject) -> tuple[Measurement, ...]:
         for connection in self._ours:
             connection.send((subject.name, subject.plugins, subject.folder))
-        return tuple(self._answer(connection) for connection in self._ours)
-
-    def _answer(self, connection: Connection) -> Measurement:
-        expect(connection.poll(SECONDS), f"no answer from two processes within {SECONDS:.0f} s")
-        try:
-            answer = connection.recv()
-        except EOFError:
-            raise CheckError("a process of two ended without an answer") from None
-        expect(isinstance(answer, Measurement), f"on two processes: {answer}")
-        return answer
+        answers: dict[Connection, Measurement] = {}
+        while len(answers) < len(self._ours):
+            waiting = [connection for connection in self._ours if connection not in answers]
+            ready = wait([*waiting, *(process.sentinel for process in self._processes)], SECONDS)
+            expect(ready, f"no answer from two processes within {SECONDS:.0f} s")
+            for connection in waiting:
+                if connection in ready:
+                    answers[connection] = _answer(connection)
+            if not any(connection in ready for connection in waiting):
+                raise CheckError("on two processes: one ended without an answer")
+        return tuple(answers[connection] for connection in self._ours)
 
     def end(self) -> None:
         for process in self._processes:
             process.terminate()
             process.join()
         self._folder.cleanup()
+
+
+def _answer(connection: Connection) -> Measurement:
+    try:
+        answer = connection.recv()
+    except EOFError:
+        raise CheckError("on two processes: one ended without an answer") from None
+    expect(isinstance(answer, Measurement), f"on two processes: {answer}")
+    return answer
 
 
 @lru_cache(maxsize=1)

@@ -55,7 +55,7 @@ class LikelihoodHash(DeepMethod):
         choose("similarity_loss", similarity_loss, SIMILARITY_LOSSES)
         choose("output", output, OUTPUTS)
         require(alpha is None or alpha > 0, f"alpha = {alpha} must be > 0: it scales the inner products of the loss")
-        require(max_logit > 0, f"max_logit = {max_logit} must be > 0: it is the largest |T|, alpha = 2 max_logit / bits")
+        require(max_logit > 0, f"max_logit = {max_logit} must be > 0: it is the largest |T|")
         require(output_scale > 0, f"output_scale = {output_scale} must be > 0")
         require(margin >= 0, f"margin = {margin} must be >= 0")
         self.alpha = 2.0 * max_logit / bits if alpha is None else float(alpha)

@@ -100,9 +100,8 @@ def test_an_entry_is_added_to_a_file_and_all_else_stays(cli, tmp_path):
     [
         "",
         "# nothing yet\n",
-        "methods:\n",
         "datasets:\n  own: {class: 'own:Own'}",
-        "methods:  # none\ndatasets:\n  own: {class: 'own:Own'}\n",
+        "datasets:\n  own: {class: 'own:Own'}\nprotocols: {}\n",
     ],
 )
 def test_files_without_methods(cli, tmp_path, text):
@@ -144,7 +143,7 @@ def test_a_second_time_is_refused_and_changes_nothing(cli, tmp_path):
     ("text", "word"),
     [
         ("methods: {first: {class: 'a:B', kind: shallow}}\n", "indented block"),
-        ("methods:\n  a: {clas: 1}\n", "unknown key"),
+        ("methods:\n  a: {clas: 1}\n", "missing"),
     ],
 )
 def test_a_registry_that_cannot_be_added_to_is_left_as_it_is(cli, tmp_path, text, word):
