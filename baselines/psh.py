@@ -37,6 +37,8 @@ class PSH(ShallowMethod):
         costs_: (K,) (1 - TP) + FP of each bit, ascending.
     """
 
+    check_hparams = {"pairs": 50, "projections": 16}  # noqa: RUF012 - the base class declares it a class variable
+
     def __init__(
         self, bits: int = 32, random_state: int | None = None, pairs: int = 5000, projections: int = 1000
     ) -> None:

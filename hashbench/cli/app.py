@@ -8,11 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
+from hashbench.cli.check import check
 from hashbench.cli.check_data import check_data
 from hashbench.cli.env import env
 from hashbench.cli.evaluate import evaluate
 from hashbench.cli.leaderboard import leaderboard
 from hashbench.cli.list_ import list_
+from hashbench.cli.new_method import new_method
 from hashbench.cli.run import run
 from hashbench.cli.show import show
 from hashbench.cli.sweep import sweep
@@ -39,6 +41,8 @@ app.command("sweep")(sweep)
 app.command("tune")(tune)
 app.command("leaderboard")(leaderboard)
 app.command("check-data")(check_data)
+app.command("check")(check)
+app.command("new-method")(new_method)
 app.command("env")(env)
 
 

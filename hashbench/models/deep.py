@@ -5,7 +5,7 @@ A method is one file with one class. Only `loss` must be written; everything els
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -61,6 +61,9 @@ class DeepMethod(nn.Module):
 
     multilabel: bool = True
     """Whether the loss is defined for samples with several labels; where False, the harness refuses such data."""
+
+    check_hparams: ClassVar[dict[str, Any]] = {}
+    """Hyper-parameters with which `hashbench check` builds the method, where its defaults would take long."""
 
     needs_inputs: bool = False
     """Whether the method reads `batch.inputs`; under several processes the harness then gathers them too."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +19,9 @@ class ShallowMethod(TransformerMixin, BaseEstimator):
 
     multilabel: bool = True
     """Whether `fit` is defined for multi-hot targets (unsupervised methods ignore targets)."""
+
+    check_hparams: ClassVar[dict[str, Any]] = {}
+    """Hyper-parameters with which `hashbench check` builds the method, where its defaults would take long."""
 
     supervised: bool = True
     """Whether `fit` needs targets."""

@@ -21,7 +21,16 @@ def build_wheel(source: Path, folder: Path) -> Path:
     """Build a copy of a source tree; what it needs is taken from this environment."""
     copy = folder / f"{source.name}-source"
     shutil.copytree(source, copy, ignore=REST)
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder / source.name), str(copy)]
+    build = [
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--outdir",
+        str(folder / source.name),
+        str(copy),
+    ]
     subprocess.run(build, check=True, capture_output=True)
     (path,) = (folder / source.name).glob("*.whl")
     return path
