@@ -19,7 +19,7 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor, nn
 
-from hashbench.backbones.atomic_write import atomic_write
+from hashbench.atomic import atomic_write
 from hashbench.backbones.evaluation_mode import evaluation_mode
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,6 @@ They hold tensors and plain values only, so torch's weights-only loader reads th
 from __future__ import annotations
 
 import io
-import os
 import pickle
 import re
 from collections.abc import Callable
@@ -15,27 +14,18 @@ from typing import Any
 
 import torch
 
+from hashbench.atomic import atomic_write
+
 _EPOCH = re.compile(r"epoch_(\d+)\.pth$")
 _UNREADABLE = (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError)
 
 
-def save_atomically(path: Path, payload: dict[str, Any]) -> None:
-    """Write a checkpoint so that `path` is either the old file, the new one, or absent, whenever the process is killed.
-
-    The disk is not waited for: after a power cut the newest file may be torn, and is then passed over on resume.
-
-    Raises:
-        OSError: the disk is full or the folder cannot be written; the temporary file is removed.
-    """
+def _save(path: Path, payload: dict[str, Any]) -> None:
+    """Write one file whole; after a power cut the newest may be torn, and is then passed over."""
     buffer = io.BytesIO()
     torch.save(payload, buffer)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(aside, "wb") as file:
-            file.write(buffer.getbuffer())
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with atomic_write(path, durable=False) as file:
+        file.write(buffer.getbuffer())
 
 
 class CheckpointStore:
@@ -58,7 +48,7 @@ class CheckpointStore:
 
     def save(self, epoch: int, payload: dict[str, Any]) -> None:
         """Save the state after `epoch` epochs and drop what neither of the two newest checkpoints needs."""
-        save_atomically(self.folder / f"epoch_{epoch}.pth", payload)
+        _save(self.folder / f"epoch_{epoch}.pth", payload)
         kept = self.epochs()[:2]
         for old in self.epochs()[2:]:
             (self.folder / f"epoch_{old}.pth").unlink(missing_ok=True)
@@ -81,7 +71,7 @@ class CheckpointStore:
 
     def save_best(self, epoch: int, state_dict: dict[str, Any]) -> None:
         """Save the weights selected by validation after `epoch` epochs."""
-        save_atomically(self.folder / f"best_{epoch}.pth", state_dict)
+        _save(self.folder / f"best_{epoch}.pth", state_dict)
 
     def load_best(self, epoch: int, map_location: str | torch.device = "cpu") -> dict[str, Any]:
         """The weights saved by `save_best(epoch, ...)`."""

@@ -1,18 +1,15 @@
-"""Files that are there completely or not at all: written beside their name, flushed to disk, then renamed."""
+"""Atomic writes whose failures are explained to the user, flushed to disk with their folder."""
 
 from __future__ import annotations
 
 import errno
 import os
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from hashbench.atomic import atomic_write
 from hashbench.errors import RunFailedError, UserError
-
-TEMPORARY = ".*.tmp"
-"""Glob of the files that a killed writer may leave; nothing reads them."""
 
 _WRONG_PLACE = {
     errno.EACCES,
@@ -34,18 +31,8 @@ def write_bytes(path: Path, content: bytes) -> None:
         UserError: the place cannot be written to (rights, read-only, no such folder).
         RunFailedError: the disk is full or failed; nothing is left under `path` that was not there before.
     """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with explained(path):
-            with open(temporary, "xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
+    with explained(path), atomic_write(path) as file:
+        file.write(content)
     _flush_folder(path.parent)
 
 

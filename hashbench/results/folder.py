@@ -19,8 +19,9 @@ from typing import Any, Literal
 import filelock
 import numpy as np
 
+from hashbench.atomic import TEMPORARY
 from hashbench.errors import UserError
-from hashbench.results.atomic import TEMPORARY, explained, write_bytes, write_text
+from hashbench.results.atomic import explained, write_bytes, write_text
 from hashbench.results.record import DEFAULT_PRESET, ResultRecord, load_record, read_json, to_json
 
 RESULT = "result.json"

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from hashbench.backbones.atomic_write import atomic_write
+from hashbench.atomic import atomic_write
 from hashbench.backbones.feature_cache import FeatureCache, extract_features
 
 KEY = {"data": "d1", "weights": "w1", "backbone": {"name": "x", "widths": [1, 2]}, "precision": "fp32"}

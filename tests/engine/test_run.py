@@ -8,7 +8,7 @@ import os
 import numpy as np
 import pytest
 
-from hashbench.engine import checkpoint
+from hashbench import atomic
 from hashbench.engine.reporter import Reporter
 from hashbench.errors import RunFailedError, UserError
 from hashbench.evaluation import evaluate
@@ -170,7 +170,7 @@ def test_divergence_ends_the_run_with_a_reason(do_run):
 
 
 def test_full_disk_keeps_the_checkpoint_before(do_run, monkeypatch, tmp_path):
-    real, written = checkpoint.os.replace, []
+    real, written = atomic.os.replace, []
 
     def full(source, target):
         if "epoch_" in str(target):
@@ -179,7 +179,7 @@ def test_full_disk_keeps_the_checkpoint_before(do_run, monkeypatch, tmp_path):
             written.append(target)
         real(source, target)
 
-    monkeypatch.setattr(checkpoint.os, "replace", full)
+    monkeypatch.setattr(atomic.os, "replace", full)
     with pytest.raises(RunFailedError, match="No space left"):
         do_run()
     monkeypatch.undo()
