@@ -68,7 +68,10 @@ def test_killed_dualhash_resumes_with_its_duals(plugin, tmp_path, method):
 
 def test_ctrl_c_says_what_is_saved_and_how_to_go_on(plugin, tmp_path):
     process = subprocess.Popen(
-        command(plugin, tmp_path, "--method", "toy", "--epochs", "500"), stderr=subprocess.PIPE, text=True
+        command(plugin, tmp_path, "--method", "toy", "--epochs", "500"),
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # shells start background jobs without it
     )
     assert process.stderr is not None
     for line in process.stderr:
