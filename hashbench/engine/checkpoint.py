@@ -39,6 +39,7 @@ class CheckpointStore:
     def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
         self.folder = folder
         self.say = say
+        self._best_before: int | None = None  # best epoch of the checkpoint before; unknown after a resume
         folder.mkdir(parents=True, exist_ok=True)
 
     def epochs(self) -> list[int]:
@@ -49,14 +50,14 @@ class CheckpointStore:
     def save(self, epoch: int, payload: dict[str, Any]) -> None:
         """Save the state after `epoch` epochs and drop what neither of the two newest checkpoints needs."""
         _save(self.folder / f"epoch_{epoch}.pth", payload)
-        kept = self.epochs()[:2]
         for old in self.epochs()[2:]:
             (self.folder / f"epoch_{old}.pth").unlink(missing_ok=True)
-        for path in self.folder.glob("best_*.pth"):
-            number = int(path.stem.removeprefix("best_"))
-            # A best file older than both kept checkpoints is the best of neither, unless it is the best so far.
-            if number != payload["training"]["best_epoch"] and number < min(kept, default=0):
-                path.unlink(missing_ok=True)
+        best = payload["training"]["best_epoch"]
+        if self._best_before is not None:
+            for path in self.folder.glob("best_*.pth"):
+                if int(path.stem.removeprefix("best_")) not in (best, self._best_before):
+                    path.unlink(missing_ok=True)
+        self._best_before = best
 
     def latest(self, map_location: str | torch.device = "cpu") -> dict[str, Any] | None:
         """The newest checkpoint that can be read, None if there is none. Says which ones were passed over."""

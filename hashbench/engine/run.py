@@ -139,8 +139,7 @@ def _train(runner: HashRunner, reporter: Reporter, folder: Path) -> None:
     try:
         runner.train()
     except KeyboardInterrupt:
-        done = runner.epoch_done if isinstance(runner.experiment.model, DeepModel) else 0
-        saved = f"state saved after epoch {done}" if done else "nothing was to be saved yet"
+        saved = f"state saved after epoch {runner.epoch_saved}" if runner.epoch_saved else "nothing was to be saved yet"
         raise Interrupted(f"interrupted, {saved}; the same command with --resume goes on (in {folder})") from None
     finally:
         reporter.end()
