@@ -14,6 +14,7 @@ Sparse coding by iterated shrinkage (LISTA, ICML 2010):
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import cast
 
@@ -26,7 +27,7 @@ from torch.nn.functional import softplus
 Matrix = NDArray[np.float64]
 
 
-class Scaled(nn.Module):
+class Scaled(nn.Module, ABC):
     """A neuron with a threshold of its own for every unit: t * f(u / t), f having the threshold 1.
 
     t = softplus(raw) stays positive whatever the optimizer does.
@@ -51,9 +52,9 @@ class Scaled(nn.Module):
         """t, (N,)."""
         return softplus(self.raw)
 
+    @abstractmethod
     def unit(self, u: Tensor) -> Tensor:
-        """f."""
-        raise NotImplementedError
+        """f, elementwise."""
 
     def forward(self, u: Tensor) -> Tensor:
         """(b, N) -> (b, N)."""

@@ -1,9 +1,58 @@
-"""Settings of the whole test run."""
+"""Settings of the whole test run, and results that look like real ones, made without a run."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 # One thread a test process: tests run side by side, and threads that wait for each other on too few cores stand still.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def _record(method: str = "dsh", bits: int = 16, seed: int = 0, value: float = 0.5, **changes: Any):
+    """A `ResultRecord` with a mAP of `value`."""
+    from hashbench.results.record import ResultRecord  # not before the threads are settled
+
+    values: dict[str, Any] = {
+        "fingerprint": "a1b2c3d4e5f6",
+        "protocol": "digits",
+        "protocol_description": {"epochs": 5, "split": {"seed": 0}},
+        "method": method,
+        "hparams": {"alpha": 0.01, "optimizer": {"lr": 0.1}},
+        "bits": bits,
+        "seed": seed,
+        "metrics": {"map": value, "map_worst": value - 0.03, "map_best": value + 0.02, "precision@r2": 0.25},
+        "history": [{"epoch": 1, "loss": 2.5}, {"epoch": 2, "loss": 1.5, "map": value}],
+        "timing": {"seconds_per_epoch": 1.5, "total_seconds": 8.0},
+        "peak_memory_mb": 300.0,
+        "backbone": "small_conv",
+        "dataset": "digits",
+    }
+    return ResultRecord.model_validate(values | changes)
+
+
+def _store(root: Path, result, protocol_dir: str | None = None):
+    """The `RunFolder` of a finished run."""
+    from hashbench.results.folder import RunFolder, method_dir_name
+
+    method_dir = method_dir_name(result.method, result.preset)
+    folder = RunFolder(root, protocol_dir or result.protocol, method_dir, result.bits, result.seed)
+    with folder.claim():
+        folder.write_spec({"method": result.method})
+        folder.write_result(result)
+    return folder
+
+
+@pytest.fixture
+def make_record() -> Callable[..., Any]:
+    return _record
+
+
+@pytest.fixture
+def store_record() -> Callable[..., Any]:
+    return _store

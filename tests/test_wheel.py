@@ -35,6 +35,7 @@ def test_wheel_holds_catalogues_manifests_and_all_packages(wheel):
     assert {
         f"hashbench/protocol/manifests/{name}.npz" for name in ("digits", "cifar10-dualhash", "cifar10-54k")
     } <= names
+    assert {f"hashbench/report/page/leaderboard.{kind}" for kind in ("html", "css", "js")} <= names
     tops = {name.partition("/")[0] for name in names if not name.partition("/")[0].endswith(".dist-info")}
     assert tops == {"hashbench", "hashbench_dualhash", "hashbench_baselines"}
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 _CLASS = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
 
@@ -82,24 +90,46 @@ class DatasetEntry(ClassEntry):
     url: str = ""
 
 
+class UnseenEntry(Entry):
+    """Retrieval of classes that training never saw: how the classes, and then their rows, are divided by seed."""
+
+    test_classes: int = Field(ge=2, description="queries and database are of these alone")
+    validation_classes: int = Field(
+        0, ge=0, description="kept from training for validation; 0: validation is on held-out rows of trained classes"
+    )
+    queries: float = Field(0.2, gt=0, lt=1, description="share of the rows of a class that are queries")
+    per_class: int | None = Field(None, ge=2, description="rows used of each class; None: all")
+
+
 class SplitEntry(Entry):
-    """Which rows play which role: a shipped manifest with its checksum, or a stratified draw for data of one's own."""
+    """Which rows play which role: a shipped manifest with its checksum, or a draw by seed from the labels."""
 
     manifest: str | None = None
     sha256: str | None = None
     counts: dict[str, int] = Field(default_factory=dict, description="declared number of rows a role")
     fractions: dict[str, float] | None = Field(None, description="{test: 0.2, validation: 0.1}; the rest is training")
+    unseen: UnseenEntry | None = Field(None, description="{test_classes: 25, ...}: test on classes never trained on")
     seed: int = 0
+    allow: dict[str, int] = Field(
+        default_factory=dict,
+        description="published lists only: {train+test: rows that both may hold, test: rows it may list twice}",
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> SplitEntry:
-        if (self.manifest is None) == (self.fractions is None):
+        if sum(source is not None for source in (self.manifest, self.fractions, self.unseen)) != 1:
             raise ValueError(
-                "a split needs either manifest: NAME (with sha256) or fractions: {test: ..., validation: ...}"
+                "a split needs one of manifest: NAME (with sha256), fractions: {test: ..., validation: ...} and "
+                "unseen: {test_classes: ...}"
             )
         if self.manifest is not None and self.sha256 is None:
             raise ValueError("a split manifest needs its sha256")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_used(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Fields that few splits have are left out elsewhere, so that runs begun before there were any resume."""
+        return {name: value for name, value in dump(self).items() if value or name not in ("unseen", "allow")}
 
 
 class ProtocolEntry(Entry):

@@ -12,10 +12,15 @@ from hashbench.cli.check import check
 from hashbench.cli.check_data import check_data
 from hashbench.cli.env import env
 from hashbench.cli.evaluate import evaluate
+from hashbench.cli.export import export
+from hashbench.cli.figures import figures
+from hashbench.cli.gallery import gallery
 from hashbench.cli.leaderboard import leaderboard
 from hashbench.cli.list_ import list_
 from hashbench.cli.new_method import new_method
+from hashbench.cli.reproduce import reproduce
 from hashbench.cli.run import run
+from hashbench.cli.search import search
 from hashbench.cli.show import show
 from hashbench.cli.sweep import sweep
 from hashbench.cli.tune import tune
@@ -40,9 +45,14 @@ app.command("evaluate")(evaluate)
 app.command("sweep")(sweep)
 app.command("tune")(tune)
 app.command("leaderboard")(leaderboard)
+app.command("figures")(figures)
 app.command("check-data")(check_data)
 app.command("check")(check)
 app.command("new-method")(new_method)
+app.command("reproduce")(reproduce)
+app.command("search")(search)
+app.command("gallery")(gallery)
+app.command("export")(export)
 app.command("env")(env)
 
 

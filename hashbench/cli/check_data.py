@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
 
     from hashbench.catalog import ProtocolEntry
     from hashbench.data import DataTable
+    from hashbench.data.image_index import DataError, ImageIndex, Problem
+    from hashbench.data.table import LabelledRows
+
+NAMED = 20
+"""Places that are printed of each kind of fault."""
 
 
 def check_data(
@@ -22,12 +28,17 @@ def check_data(
         Optional[Path],  # noqa: UP045 - typer reads this at run time on Python 3.10
         typer.Option("--data-root", help="Folder (or file) of the data."),
     ] = None,
+    sets: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--set", help="dataset.KEY=value, as for `hashbench run`. Repeatable."),
+    ] = None,
     plugin: Plugins = None,
 ) -> None:
-    """Show counts, classes, overlaps, duplicates and checksums; exit 1 if something is wrong with them."""
+    """Show counts, classes, overlaps, duplicates, checksums, images that cannot be used; exit 1 if any is wrong."""
     from hashbench.catalog import load_catalog
     from hashbench.data.duplicates import content_ids
-    from hashbench.data.load import load_table
+    from hashbench.data.image_index import DataError
+    from hashbench.data.load import make_dataset
     from hashbench.errors import UserError, did_you_mean
 
     catalog = load_catalog(plugin or ())
@@ -36,57 +47,118 @@ def check_data(
     if dataset not in catalog.datasets:
         known = {*catalog.protocols, *catalog.datasets}
         raise UserError(f"check-data: no protocol and no data set named {dataset!r}. {did_you_mean(dataset, known)}")
-    hparams = {**catalog.datasets[dataset].hparams, **(protocol.dataset_hparams if protocol else {})}
-    table = load_table(catalog.load_class("datasets", dataset), data_root, hparams)
-    ids = content_ids(table)
-    _print_table(table, ids)
-    problems = _check_split(name, protocol, table, ids) if protocol else []
+    entry = catalog.datasets[dataset]
+    hparams = {**entry.hparams, **(protocol.dataset_hparams if protocol else {}), **_options(sets or ())}
+    data = make_dataset(catalog.load_class("datasets", dataset), data_root, hparams)
+    faults = False
+    ids: np.ndarray | None = None
+    rows: LabelledRows | None
+    try:
+        table = data.load()
+        rows, ids = table, content_ids(table)
+        _print_table(table, ids)
+    except DataError as error:
+        rows, faults = error.index, True
+        _print_faults(error)
+    problems = _check_split(name, protocol, rows, ids) if protocol and rows is not None else []
     for problem in problems:
         typer.echo(f"problem: {problem}")
-    if problems:
+    if problems or faults:
         raise typer.Exit(1)
 
 
+def _options(sets: Sequence[str]) -> dict[str, Any]:
+    """The data set's options among `dataset.KEY=value`."""
+    from hashbench.engine.spec import parse_sets
+    from hashbench.errors import UserError
+
+    options = {}
+    for key, value in parse_sets(sets).items():
+        section, _, option = key.partition(".")
+        if section != "dataset" or not option:
+            raise UserError(f"--set {key}: check-data takes dataset.KEY=value only")
+        options[option] = value
+    return options
+
+
 def _print_table(table: DataTable, ids: np.ndarray) -> None:
+    from hashbench.data.duplicates import count_repeats
+
+    _print_facts(
+        table.name,
+        {
+            "rows": f"{len(table):,}",
+            "kind": f"{table.kind} {tuple(table.inputs.shape[1:])}",
+            "classes": _classes(table),
+            "repeated rows": f"{count_repeats(ids):,}",
+            "sha256": table.checksum,
+        },
+    )
+
+
+def _print_faults(error: DataError) -> None:
+    """What the lists say, then every kind of fault with its count and first places."""
+    from hashbench.data.image_cache import unreadable
+    from hashbench.data.image_index import by_kind
+
+    problems: list[Problem] = list(error.problems)
+    index: ImageIndex | None = error.index
+    if index is not None:
+        _print_facts(index.name, {"rows": f"{len(index):,} in the lists", "classes": _classes(index)})
+        if all(problem.kind == "missing image" for problem in problems):
+            problems += unreadable(index)
+    for kind, some in by_kind(problems).items():
+        typer.echo(f"problem: {kind}: {len(some):,}")
+        for problem in some[:NAMED]:
+            typer.echo(f"    {problem}")
+        if len(some) > NAMED:
+            typer.echo(f"    and {len(some) - NAMED:,} more")
+
+
+def _print_facts(name: str, facts: dict[str, str]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from hashbench.data.duplicates import count_repeats
-
-    view = Table(title=f"data set {table.name}", show_header=False)
-    classes = f"{table.num_classes} ({'several labels a row' if table.multilabel else 'one a row'})"
-    for fact, value in {
-        "rows": f"{len(table):,}",
-        "kind": f"{table.kind} {tuple(table.inputs.shape[1:])}",
-        "classes": classes,
-        "repeated rows": f"{count_repeats(ids):,}",
-        "sha256": table.checksum,
-    }.items():
+    view = Table(title=f"data set {name}", show_header=False)
+    for fact, value in facts.items():
         view.add_row(fact, value)
     Console(width=100).print(view)
 
 
-def _check_split(name: str, protocol: ProtocolEntry, table: DataTable, ids: np.ndarray) -> list[str]:
+def _classes(rows: LabelledRows) -> str:
+    return f"{rows.num_classes} ({'several labels a row' if rows.multilabel else 'one a row'})"
+
+
+def _check_split(name: str, protocol: ProtocolEntry, rows: LabelledRows, ids: np.ndarray | None) -> list[str]:
     """Print what the roles hold; the problems found, one sentence each."""
     from rich.console import Console
     from rich.table import Table
 
-    from hashbench.protocol import SplitError, load_split
+    from hashbench.protocol import DISJOINT, SplitError, load_split
     from hashbench.protocol.audit import role_facts, shared_content, shared_rows
 
     try:
-        split = load_split(protocol.split, table)
+        split = load_split(protocol.split, rows)
     except SplitError as error:
         return error.problems
     view = Table(title=f"protocol {name}, version {protocol.version}")
-    for heading in ("role", "rows", "fewest a class", "most a class", "repeated rows"):
-        view.add_column(heading, justify="left" if heading == "role" else "right")
-    for facts in role_facts(table, split, ids):
-        view.add_row(facts.role, *(f"{number:,}" for number in facts[1:]))
+    for heading in ("role", "rows", "classes", "fewest a class", "most a class", "no label", "repeated rows"):
+        view.add_column(heading, justify="left" if heading == "role" else "right", no_wrap=heading == "role")
+    for facts in role_facts(rows, split, ids):
+        view.add_row(facts.role, *("-" if number is None else f"{number:,}" for number in facts[1:]))
     Console(width=100).print(view)
     for a, b, count in shared_rows(split):
-        typer.echo(f"{a} and {b} share {count:,} rows, as they may")
+        breach = (a, b) in DISJOINT or (b, a) in DISJOINT
+        why = "which the protocol allows by name (allow)" if breach else "as they may"
+        typer.echo(f"{a} and {b} share {count:,} rows, {why}")
+    for role in split.arrays:
+        if role in split.allow:
+            typer.echo(
+                f"{role} lists {split.allow[role]:,} rows more than once, which the protocol allows by name (allow)"
+            )
     typer.echo(f"split sha256 {split.checksum}")
+    if ids is None:
+        return []
     return [
         f"{count:,} rows of {a} are in {b} too, under other row numbers" for a, b, count in shared_content(split, ids)
     ]

@@ -37,7 +37,9 @@ def print_outcome(outcome: Outcome) -> None:
     for _ in range(4):
         root = root.parent
     console.print(f"result   {outcome.folder / 'result.json'}", soft_wrap=True)
-    console.print(f"codes    {outcome.folder / 'codes.npz'}", soft_wrap=True)
+    codes = outcome.folder / "codes.npz"
+    if codes.is_file():  # a method that ranks by real vectors has none
+        console.print(f"codes    {codes}", soft_wrap=True)
     console.print(
         f"next     hashbench run --method {record.method} --seed {record.seed + 1} {_out(root)}", soft_wrap=True
     )

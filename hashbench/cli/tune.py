@@ -1,84 +1,101 @@
-"""`hashbench tune METHOD --trials N`: a search on validation, and the words that repeat its best setting."""
+"""`hashbench tune METHOD --trials N`: a search on validation, and the commands that use its best setting."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from hashbench.cli.options import Plugins
+from hashbench.cli.run_options import RunOptions, WorkerOptions, with_options
+
+if TYPE_CHECKING:
+    from hashbench.engine.spec import RunSpec
+    from hashbench.engine.study import Study
 
 # ruff: noqa: UP045 - typer reads these annotations at run time on Python 3.10
 
 
+@with_options
 def tune(
     method: Annotated[str, typer.Argument(help="A method with a search space; see `hashbench show METHOD`.")],
+    *,
     trials: Annotated[int, typer.Option(help="Settings to try, the defaults first.")] = 16,
     protocol: Annotated[str, typer.Option(help="What all methods share.")] = "digits",
     bits: Annotated[int, typer.Option(help="Code length.")] = 32,
     seed: Annotated[int, typer.Option(help="Of the draws and of the runs.")] = 0,
     preset: Annotated[Optional[str], typer.Option(help="Where the search starts.")] = None,
-    sets: Annotated[Optional[list[str]], typer.Option("--set", help="key=value in every trial. Repeatable.")] = None,
-    epochs: Annotated[Optional[int], typer.Option(help="Epochs of a trial.")] = None,
-    weights: Annotated[Optional[Path], typer.Option(help="File of backbone weights.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
-    data_root: Annotated[Optional[Path], typer.Option(help="Folder or file of the data.")] = None,
-    jobs: Annotated[Optional[int], typer.Option(help="Processes at a time; the number of cores by default.")] = None,
-    out: Annotated[Optional[Path], typer.Option(help="JSON file of all trials.")] = None,
-    plugin: Plugins = None,
+    search: Annotated[
+        Optional[list[str]],
+        typer.Option(help="'KEY=log 0.1 1', 'KEY=uniform 0 1' or 'KEY=choice a b': replaces or adds. Repeatable."),
+    ] = None,
+    sampler: Annotated[
+        str, typer.Option(help="named: draws that depend on nothing else; tpe: Optuna's TPE.")
+    ] = "named",
+    out: Annotated[
+        Optional[Path],
+        typer.Option(help="JSON file of all trials, gone on with. By default studies/PROTOCOL-METHOD-...json."),
+    ] = None,
+    workers: WorkerOptions,
+    options: RunOptions,
 ) -> None:
-    """Try settings on validation queries only; the test queries stay sealed."""
-    import json
-    import math
-    import os
+    """Try settings on validation queries only; the test queries stay sealed. The same call goes on after a kill."""
     import sys
-    from dataclasses import asdict
 
-    from hashbench.catalog import load_catalog
-    from hashbench.engine.spec import resolve
-    from hashbench.engine.tune import draw
-    from hashbench.engine.tune import tune as search
-    from hashbench.errors import RunFailedError, UserError
+    from hashbench.engine.search_space import SAMPLERS, as_set, with_changes
+    from hashbench.engine.study import Study, continued, hyper_parameters, is_hyper_parameter
+    from hashbench.engine.tune import tune as run_trials
+    from hashbench.errors import RunFailedError, UserError, did_you_mean
 
-    catalog = load_catalog(plugin or ())
-    entry = catalog.method(method)
-    if not entry.search:
-        raise UserError(f"method {method} has no search space in its registry entry: nothing to tune")
-    if trials < 1 or (jobs is not None and jobs < 1):
-        raise UserError(f"--trials {trials}, --jobs {jobs}: at least one is needed")
-    options: dict[str, Any] = {"device": device, "data_root": data_root, "weights": weights, "out": Path("runs")}
-    specs = []
-    for number in range(trials):
-        values = draw(entry.search, seed, method, number)
-        words = [*(sets or ()), *(f"{name}={value}" for name, value in values.items())]
-        spec = resolve(
-            catalog,
-            method=method,
-            protocol=protocol,
-            preset=preset,
-            sets=words,
-            changes={"epochs": epochs},
-            bits=bits,
-            seed=seed,
-            plugins=tuple(plugin or ()),
-            **options,
+    if trials < 1:
+        raise UserError(f"--trials {trials}: at least one is needed")
+    if sampler not in SAMPLERS:
+        raise UserError(f"--sampler {sampler}: no such sampler. {did_you_mean(sampler, SAMPLERS)}")
+    workers.check()
+    catalog = options.catalog()
+    space = with_changes(catalog.method(method), method, search or ())
+    sets = options.sets or []
+    shared = [word for word in sets if not is_hyper_parameter(word)]
+    start = hyper_parameters(sets)
+
+    def make_spec(values: dict[str, Any]) -> RunSpec:
+        words = [*shared, *start, *(as_set(name, value) for name, value in values.items())]
+        return options.resolve(
+            catalog, method=method, protocol=protocol, preset=preset, sets=words, bits=bits, seed=seed, out=Path("runs")
         )
-        specs.append((values, spec))
-    done = search(specs, jobs or os.cpu_count() or 1, lambda text: print(text, file=sys.stderr, flush=True))
-    if out is not None:
-        content = {
-            "method": method,
-            "protocol": protocol,
-            "bits": bits,
-            "seed": seed,
-            "trials": [asdict(t) for t in done],
-        }
-        out.write_text(json.dumps(content, indent=1) + "\n")
-    valid = [trial for trial in done if not math.isnan(trial.score)]
-    if not valid:
-        raise RunFailedError(f"all {trials} trials of {method} failed; the first: {done[0].failure}")
-    best = max(valid, key=lambda trial: trial.score)
-    typer.echo(f"{method}, {bits} bits: best of {trials} trials on validation {best.score:.4f} (trial {best.number})")
-    flags = " ".join(f"--set {name}={value}" for name, value in best.values.items())
-    typer.echo(f"hashbench run --method {method} --protocol {protocol} --bits {bits} {flags}".rstrip())
+
+    defaults = make_spec({})
+    path = out or Path("studies") / f"{protocol}-{method}-{defaults.preset}-{bits}bit-seed{seed}.json"
+    asked = Study(
+        method=method, preset=preset, sets=start, sampler=sampler, seed=seed, search=space, run=defaults.identity()
+    )
+    study = continued(asked, path)
+    run_trials(
+        study,
+        path,
+        make_spec,
+        trials,
+        lambda: workers.make(options.device),
+        lambda text: print(text, file=sys.stderr, flush=True),
+    )
+    if all(trial.failure for trial in study.trials):
+        raise RunFailedError(f"all {len(study.trials)} trials of {method} failed; the first: {study.trials[0].failure}")
+    _report(study, path, protocol, bits, options)
+
+
+def _report(study: Study, path: Path, protocol: str, bits: int, options: RunOptions) -> None:
+    """The best setting, and the commands that run it with test queries and all."""
+    import shlex
+
+    best = study.best()
+    defaults = next(trial for trial in study.trials if trial.number == 0)
+    beside = f"{defaults.score:.4f}" if defaults.failure is None else "failed"
+    typer.echo(
+        f"{study.method}, {bits} bits: best of {len(study.trials)} trials on validation {best.score:.4f} "
+        f"(trial {best.number}; the defaults: {beside})"
+    )
+    typer.echo("settings: " + (" ".join(study.best_sets()) or "the defaults"))
+    typer.echo(f"study: {path}")
+    same = shlex.join(["--tuned", str(path), *options.as_words()])
+    typer.echo(f"hashbench run --method {study.method} --protocol {protocol} --bits {bits} {same}")
+    typer.echo(f"hashbench sweep --methods {study.method} --protocols {protocol} --bits {bits} --seeds 0-2 {same}")

@@ -19,6 +19,15 @@ def load_table(
     Raises:
         UserError: an option that the class does not take, or whatever the data set finds wrong.
     """
+    return make_dataset(dataset_class, root, hparams).load()
+
+
+def make_dataset(dataset_class: type, root: str | Path | None, hparams: Mapping[str, Any] | None) -> Any:
+    """A data set that is not loaded yet: `dataset_class(root, **hparams)`.
+
+    Raises:
+        UserError: an option that the class does not take.
+    """
     options = dict(hparams or {})
     signature = inspect.signature(dataset_class)
     try:
@@ -28,4 +37,4 @@ def load_table(
         wrong = next((name for name in options if name not in takes), "")
         what = f"there is no option {wrong!r}. {did_you_mean(wrong, takes)}" if wrong else f"{error}."
         raise UserError(f"data set {dataset_class.__name__}: {what}") from error
-    return dataset_class(root, **options).load()
+    return dataset_class(root, **options)

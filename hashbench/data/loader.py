@@ -115,7 +115,7 @@ class BatchLoader:
 
     def _batch(self, positions: Tensor, draw: Draw | None) -> dict[str, Tensor]:
         rows = self._rows.index_select(0, positions)
-        inputs = self.transform(self._store.inputs.index_select(0, rows), draw)
+        inputs = self.transform(self._store.pick(rows), draw)
         return {"inputs": inputs, "labels": self._store.labels.index_select(0, rows), "index": positions}
 
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -14,12 +14,40 @@ from torch import Tensor
 
 from hashbench.errors import UserError
 
+DEVICE_SHARE = 0.5
+"""Share of a GPU's free memory that a table may take; a larger one stays in the host's memory."""
+
+
+class LabelledRows(Protocol):
+    """What a split is made of and looked at by: the labels of rows, with or without their inputs."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def labels(self) -> Tensor: ...
+    @property
+    def num_classes(self) -> int: ...
+    @property
+    def split(self) -> Mapping[str, np.ndarray] | None: ...
+    @property
+    def multilabel(self) -> bool: ...
+    def __len__(self) -> int: ...
+
 
 class DeviceStore(NamedTuple):
-    """A table's `inputs` and `labels` on one device, shared by all loaders that read the table there."""
+    """A table's `inputs` and `labels` on one device, shared by all loaders that read the table there.
+
+    Inputs too large for the device stay on the CPU, in memory or mapped from a file; `pick` copies what is asked for.
+    """
 
     inputs: Tensor
     labels: Tensor
+
+    def pick(self, rows: Tensor) -> Tensor:
+        """The inputs of some rows (numbers on the labels' device), there."""
+        if self.inputs.device == rows.device:
+            return self.inputs.index_select(0, rows)
+        return self.inputs.index_select(0, rows.cpu()).pin_memory().to(rows.device, non_blocking=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +61,7 @@ class DataTable:
         num_classes: number of classes.
         class_names: names in the order of the ids, or empty.
         split: role -> row numbers, where the file brings a split of its own.
+        known_checksum: of the content, where that is known from what the inputs were made of (images in files).
 
     Raises:
         UserError: no rows, lengths that differ, NaN or infinity in features, images that are not uint8, ids outside
@@ -45,6 +74,7 @@ class DataTable:
     num_classes: int
     class_names: tuple[str, ...] = ()
     split: Mapping[str, np.ndarray] | None = None
+    known_checksum: str | None = None
 
     def __post_init__(self) -> None:
         self._check_inputs()
@@ -69,7 +99,9 @@ class DataTable:
 
     @cached_property
     def checksum(self) -> str:
-        """sha256 (hex) over dtype, shape and bytes of the inputs, then of the labels."""
+        """sha256 (hex): the known one, else over dtype, shape and bytes of the inputs, then of the labels."""
+        if self.known_checksum is not None:
+            return self.known_checksum
         digest = hashlib.sha256()
         for tensor in (self.inputs, self.labels):
             array = tensor.contiguous().numpy()
@@ -86,8 +118,14 @@ class DataTable:
         """Inputs and labels on `device`: copied at the first call, shared afterwards (on the CPU: no copy at all)."""
         key = torch.device(device)
         if key not in self._stores:
-            self._stores[key] = DeviceStore(self.inputs.to(key), self.labels.to(key))
+            inputs = self.inputs.to(key) if self._fits(key) else self.inputs
+            self._stores[key] = DeviceStore(inputs, self.labels.to(key))
         return self._stores[key]
+
+    def _fits(self, device: torch.device) -> bool:
+        if device.type != "cuda":
+            return True
+        return self.inputs.nbytes <= DEVICE_SHARE * torch.cuda.mem_get_info(device)[0]
 
     def _check_inputs(self) -> None:
         inputs, where = self.inputs, f"{self.name}: inputs {tuple(self.inputs.shape)} {_dtype(self.inputs)}"

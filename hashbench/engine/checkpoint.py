@@ -17,7 +17,17 @@ import torch
 from hashbench.atomic import atomic_write
 
 _EPOCH = re.compile(r"epoch_(\d+)\.pth$")
-_UNREADABLE = (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError)
+UNREADABLE = (
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    pickle.UnpicklingError,
+)
+"""What reading a damaged file raises."""
 
 
 def _save(path: Path, payload: dict[str, Any]) -> None:
@@ -65,7 +75,7 @@ class CheckpointStore:
             path = self.folder / f"epoch_{epoch}.pth"
             try:
                 return torch.load(path, map_location=map_location, weights_only=True)
-            except _UNREADABLE as error:
+            except UNREADABLE as error:
                 reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
                 self.say(f"checkpoint {path.name} cannot be read ({reason}); falling back to the one before")
         return None

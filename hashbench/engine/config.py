@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,12 @@ def read_config(path: Path, **run_options: Any) -> RunSpec:
         values = dict(Config.fromfile(str(path)).run.to_dict())
     except (OSError, AttributeError, SyntaxError, ValueError) as error:
         raise UserError(f"--config {path}: not the config.py of a run ({type(error).__name__})") from error
+    return spec_of(values, **run_options)
+
+
+def spec_of(identity: Mapping[str, Any], **run_options: Any) -> RunSpec:
+    """The RunSpec whose `identity()` was kept, in config.py or in spec.json."""
+    values = dict(identity)
     weights = values.pop("weights")
     settings = ProtocolEntry.model_validate(values.pop("settings"))
     return RunSpec(**values, settings=settings, weights=Path(weights) if weights else None, **run_options)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from hashbench.evaluation import Evaluation, binarize, code_quality, evaluate, pack_codes
+from hashbench.evaluation.cosine import CosineEvaluation, evaluate_cosine
 
 
 @dataclass(frozen=True)
@@ -17,12 +18,12 @@ class EncodedSet:
     """Codes of one set of samples.
 
     Attributes:
-        codes: (N, ceil(K/8)) uint8, packed little-endian.
-        outputs: (N, K) float32, what was binarised.
+        codes: (N, ceil(K/8)) uint8, packed little-endian; None where the method ranks by the outputs themselves.
+        outputs: (N, K) float32, what was binarised; of another width where it was not.
         labels: (N,) ids or (N, C) multi-hot.
     """
 
-    codes: np.ndarray
+    codes: np.ndarray | None
     outputs: np.ndarray
     labels: np.ndarray
 
@@ -38,7 +39,8 @@ def encode(model: Any, loader: Iterable[dict[str, torch.Tensor]]) -> EncodedSet:
             labels.append(data["labels"].cpu().numpy())
     model.train(was_training)
     stacked = np.concatenate(outputs)
-    return EncodedSet(pack_codes(binarize(stacked)), stacked, np.concatenate(labels))
+    codes = None if model.ranking == "cosine" else pack_codes(binarize(stacked))
+    return EncodedSet(codes, stacked, np.concatenate(labels))
 
 
 @dataclass
@@ -55,14 +57,24 @@ class RetrievalEvaluator:
     radii: tuple[int, ...] = (0, 1, 2)
     denominator: str = "retrieved"
     device: str = "cpu"
-    last: Evaluation | None = field(default=None, init=False)
+    last: Evaluation | CosineEvaluation | None = field(default=None, init=False)
 
     def __call__(self, query: EncodedSet, database: EncodedSet) -> dict[str, float]:
-        """All metrics, flat: retrieval first, then the quality of the query and database codes together."""
+        """All metrics, flat: retrieval first, then the quality of the database's codes, if there are codes."""
         # numba's threads may be OpenMP's, whose number is then changed for torch too; and with another number of
         # threads torch adds in another order: an epoch after an evaluation would differ from one after a resume.
         threads = torch.get_num_threads()
         try:
+            if query.codes is None:
+                self.last = evaluate_cosine(
+                    query.outputs,
+                    database.outputs,
+                    query.labels,
+                    database.labels,
+                    topk=self.topk,
+                    denominator=self.denominator,
+                )
+                return self.last.metrics
             self.last = evaluate(
                 query.codes,
                 database.codes,

@@ -67,8 +67,11 @@ def choose_device(name: str) -> str:
     return name
 
 
-def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter) -> Experiment:
+def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter, *, features: bool = True) -> Experiment:
     """Build all parts of a run. Nothing is written but the cache of frozen features.
+
+    Args:
+        features: compute a frozen backbone's features now; without it, when a loader first asks for them.
 
     Raises:
         UserError: anything in the request that data, weights or method refuse.
@@ -121,7 +124,9 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter) -> Experiment:
         world_size(),
     )
     if settings.frozen:
-        feed = _frozen(feed, backbone, spec, entry, roles, reporter)
+        feed = _frozen(feed, backbone, spec, entry)
+        if features:
+            _prepare_features(feed, roles, reporter)
         backbone = Identity(int(backbone.out_features)).to(device)  # type: ignore[arg-type]
 
     backbone_name = settings.backbone
@@ -170,10 +175,8 @@ class _Transforms:
         )
 
 
-def _frozen(
-    feed: Feed, backbone: torch.nn.Module, spec: RunSpec, entry: BackboneEntry, roles: Roles, reporter: Reporter
-) -> FrozenFeed:
-    """The feed of a frozen backbone's features, with all but the test queries computed or read from the cache."""
+def _frozen(feed: Feed, backbone: torch.nn.Module, spec: RunSpec, entry: BackboneEntry) -> FrozenFeed:
+    """The feed of a frozen backbone's features."""
     settings = spec.settings
     key = {
         "data": feed.table.checksum,
@@ -186,11 +189,16 @@ def _frozen(
     # Channels-last nearly halves the time of a frozen convolutional net on CPUs.
     backbone = backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     shared = {name.name: getattr(feed, name.name) for name in fields(Feed)}
-    frozen = FrozenFeed(**shared, backbone=backbone, key=key, precision=settings.precision)
+    return FrozenFeed(**shared, backbone=backbone, key=key, precision=settings.precision)
+
+
+def _prepare_features(feed: FrozenFeed, roles: Roles, reporter: Reporter) -> None:
+    """All features but those of the test queries, computed or read from the cache."""
     rows = np.unique(np.concatenate([roles.train, roles.validation, roles.validation_database, roles.database]))
-    reporter.message(f"features of {len(rows)} images by the frozen {settings.backbone}: computed once, then cached")
-    frozen.prepare(rows)
-    return frozen
+    reporter.message(
+        f"features of {len(rows)} images by the frozen {feed.key['backbone'][0]}: computed once, then cached"
+    )
+    feed.prepare(rows)
 
 
 def _shallow(spec: RunSpec, cls: type[ShallowMethod]) -> ShallowMethod:

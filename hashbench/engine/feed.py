@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,12 +69,15 @@ class FrozenFeed(Feed):
 
     def prepare(self, rows: np.ndarray) -> None:
         """Make sure that the features of `rows` (sorted, unique) are there."""
+        name = (str(self.cache.root), json.dumps(self.key, sort_keys=True), rows.tobytes())
+        self._tables.append((rows, _kept(name, lambda: self._read(rows))))
+
+    def _read(self, rows: np.ndarray) -> DataTable:
         features = self.cache.get_or_compute(self.key, rows, self._compute, int(self.backbone.out_features))  # type: ignore[arg-type]
         labels = self.table.labels[torch.from_numpy(rows)]
-        table = DataTable(
+        return DataTable(
             f"{self.table.name} features", torch.from_numpy(np.array(features)), labels, self.table.num_classes
         )
-        self._tables.append((rows, table))
 
     def _compute(self, rows: np.ndarray) -> Iterator[np.ndarray]:
         loader = Feed.ordered(Feed(self.table, self.plain, self.plain, self.batch_size, self.device, self.seed), rows)
@@ -95,3 +99,15 @@ class FrozenFeed(Feed):
                 )
         self.prepare(np.unique(rows))
         return self._loader(rows, transform, batch_size, **options)
+
+
+_TABLES: dict[tuple[str, str, bytes], DataTable] = {}
+
+
+def _kept(name: tuple[str, str, bytes], make: Callable[[], DataTable]) -> DataTable:
+    """The table of that name, kept for the next run of a sweep; the two used last: training and test rows."""
+    table = _TABLES.pop(name, None) or make()
+    _TABLES[name] = table
+    while len(_TABLES) > 2:
+        del _TABLES[next(iter(_TABLES))]
+    return table

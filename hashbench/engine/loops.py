@@ -111,13 +111,10 @@ class ShallowFitLoop(BaseLoop):
     def run(self) -> torch.nn.Module:
         """Gather the features, fit, validate once."""
         self.runner.call_hook("before_train")
-        rows, labels = [], []
-        for data in self.dataloader:
-            rows.append(data["inputs"].flatten(1).cpu().numpy())
-            labels.append(data["labels"].cpu().numpy())
+        rows, labels = gather(self.dataloader)
         started = time.perf_counter()
         try:
-            self.runner.model.method.fit(np.concatenate(rows).astype(np.float64), np.concatenate(labels))
+            self.runner.model.method.fit(rows, labels)
         except ValueError as error:
             raise self.runner.refusal(error) from error
         seconds = time.perf_counter() - started
@@ -128,6 +125,15 @@ class ShallowFitLoop(BaseLoop):
         self.runner.val_loop.run()
         self.runner.call_hook("after_train")
         return self.runner.model
+
+
+def gather(dataloader: Any) -> tuple[np.ndarray, np.ndarray]:
+    """What a shallow method is fitted on: (N, d) float64 rows, images flattened, and their labels."""
+    rows, labels = [], []
+    for data in dataloader:
+        rows.append(data["inputs"].flatten(1).cpu().numpy())
+        labels.append(data["labels"].cpu().numpy())
+    return np.concatenate(rows).astype(np.float64), np.concatenate(labels)
 
 
 class RetrievalLoaders(NamedTuple):

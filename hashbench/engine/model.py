@@ -28,6 +28,8 @@ class DeepModel(BaseModel):
         channels_last: keep images and convolution weights in channels-last layout.
     """
 
+    ranking = "hamming"
+
     def __init__(
         self,
         network: HashNetwork,
@@ -142,6 +144,7 @@ class ShallowModel(BaseModel):
     def __init__(self, method: ShallowMethod) -> None:
         super().__init__()
         self.method = method
+        self.ranking = method.ranking
 
     def forward(self, inputs: Tensor, **_: Any) -> Tensor:
         """As `encode`."""
@@ -151,6 +154,6 @@ class ShallowModel(BaseModel):
         raise TypeError("a shallow method is fitted by ShallowFitLoop, not stepped")
 
     def encode(self, inputs: Tensor) -> Tensor:
-        """(b, ...) features or images (flattened) -> (b, K) float32 outputs whose signs are the bits."""
+        """(b, ...) features or images (flattened) -> (b, K) float32 outputs, whose signs are the bits if there are."""
         rows = inputs.flatten(1).cpu().numpy().astype(np.float64)
         return torch.from_numpy(np.ascontiguousarray(self.method.decision_function(rows), dtype=np.float32))

@@ -27,11 +27,14 @@ from hashbench.engine.reporter import Reporter
 from hashbench.engine.runner import HashRunner
 from hashbench.engine.spec import RunSpec
 from hashbench.errors import Interrupted, UserError
+from hashbench.results.atomic import explained, write_text
 from hashbench.results.environment import environment
 from hashbench.results.folder import RunFolder, method_dir_name, protocol_dir_name
 from hashbench.results.record import SCHEMA, ResultRecord
 
 _RUNS = itertools.count()
+_KEPT_OUTPUTS = 64
+"""Test queries whose continuous outputs are kept, for figures; all would be 32 times the codes."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,17 @@ class Outcome:
 
 
 def run(
-    spec: RunSpec, catalog: Catalog, reporter: Reporter | None = None, *, resume: bool = False, overwrite: bool = False
+    spec: RunSpec,
+    catalog: Catalog,
+    reporter: Reporter | None = None,
+    *,
+    resume: bool | None = False,
+    overwrite: bool = False,
 ) -> Outcome:
     """Do one run.
 
     Args:
-        resume: go on with an unfinished run, or read a finished one.
+        resume: go on with an unfinished run, or read a finished one; None: that, or begin it, whichever it needs.
         overwrite: throw away what is in the result folder of this very run.
 
     Raises:
@@ -75,7 +83,7 @@ def run(
     if rank() > 0:  # only the first process touches the folder; the others train with it
         if agreed(None):
             return Outcome(folder.read_result(), folder.path, fresh=False)
-        record, _ = _work(experiment, folder.path, Reporter(), resume, started)
+        record, _ = _work(experiment, folder.path, Reporter(), bool(resume), started)
         return Outcome(record, folder.path, fresh=True)
     identity = {**spec.identity(), "fingerprint": experiment.fingerprint}
     if resume and folder.state == "absent":
@@ -83,19 +91,19 @@ def run(
     with folder.claim(), _log_file(folder.path / "log.txt"):
         if overwrite:
             _empty(folder.path)
-        _check_state(folder, identity, resume)
+        begun = _check_state(folder, identity, resume)
         if agreed(folder.state == "finished"):
             return Outcome(folder.read_result(), folder.path, fresh=False)
-        record, test = _work(experiment, folder.path, reporter, resume, started)
+        record, test = _work(experiment, folder.path, reporter, begun, started)
         _write(folder, experiment, test, record)
         reporter.message(f"result in {folder.path}")
     return Outcome(record, folder.path, fresh=True)
 
 
-def _check_state(folder: RunFolder, identity: dict[str, Any], resume: bool) -> None:
-    """Refuse to mix runs; note what this run is where nothing was begun."""
+def _check_state(folder: RunFolder, identity: dict[str, Any], resume: bool | None) -> bool:
+    """Refuse to mix runs; note what this run is where nothing was begun. Returns whether there is one to go on with."""
     begun = folder.state == "finished" or (folder.path / "spec.json").exists()
-    if begun and not resume:
+    if begun and resume is False:
         raise UserError(
             f"{folder.path} holds this run, finished: --resume shows it, --overwrite does it again"
             if folder.state == "finished"
@@ -105,6 +113,7 @@ def _check_state(folder: RunFolder, identity: dict[str, Any], resume: bool) -> N
         folder.check_spec(identity)
     else:
         folder.write_spec(identity)
+    return begun
 
 
 def _work(
@@ -113,7 +122,7 @@ def _work(
     """Train, select, test."""
     config = make_config(experiment.spec, "deep" if isinstance(experiment.model, DeepModel) else "shallow")
     if rank() == 0:
-        config.dump(str(folder / "config.py"))
+        write_text(folder / "config.py", config.pretty_text)
     runner = HashRunner(experiment, config, folder, reporter, resume, f"hashbench-{os.getpid()}-{next(_RUNS)}")
     _train(runner, reporter, folder)
     barrier()
@@ -181,20 +190,23 @@ def _record(
                 "evaluation": evaluation.info,
             },
             "dataset": spec.settings.dataset,
+            "trials": spec.trials,
         }
     )
 
 
 def _write(folder: RunFolder, experiment: Experiment, test: RetrievalTestLoop, record: ResultRecord) -> None:
-    folder.write_codes(
-        query_codes=test.query.codes,
-        database_codes=test.database.codes,
-        bits=experiment.spec.bits,
-        query_labels=test.query.labels,
-        database_labels=test.database.labels,
-        query_index=experiment.roles.test,
-        database_index=experiment.roles.database,
-    )
+    if test.query.codes is not None and test.database.codes is not None:
+        folder.write_codes(
+            query_codes=test.query.codes,
+            database_codes=test.database.codes,
+            bits=experiment.spec.bits,
+            query_labels=test.query.labels,
+            database_labels=test.database.labels,
+            query_index=experiment.roles.test,
+            database_index=experiment.roles.database,
+            query_outputs=test.query.outputs[:_KEPT_OUTPUTS],
+        )
     folder.write_per_query(test.evaluator.last.per_query)
     folder.write_result(record)
 
@@ -227,8 +239,9 @@ def _empty(folder: Path) -> None:
 
 @contextmanager
 def _log_file(path: Path) -> Iterator[None]:
-    """Everything that hashbench logs goes to the run's log.txt while the run works."""
-    handler = logging.FileHandler(path, encoding="utf-8")
+    """Everything that hashbench logs goes to the run's log.txt while the run works; also why it crashed."""
+    with explained(path):
+        handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     root = logging.getLogger("hashbench")
     level = root.level
@@ -236,6 +249,10 @@ def _log_file(path: Path) -> Iterator[None]:
     root.setLevel(logging.INFO)
     try:
         yield
+    except Exception as error:
+        if not isinstance(error, UserError):
+            logging.getLogger("hashbench.run").exception("the run crashed")
+        raise
     finally:
         root.removeHandler(handler)
         root.setLevel(level)

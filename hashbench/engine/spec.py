@@ -27,12 +27,14 @@ class RunSpec:
     """One run. Everything that decides its codes is here, but for the contents of data and weights files.
 
     Attributes:
-        preset: label of the hyper-parameters: `default`, a preset's name, and `+digest` where --set changed something.
+        preset: label of the hyper-parameters: `default` or a preset's name, `+tunedN` after a search of N trials, and
+            `+digest` where --set (or the search) changed something.
         hparams, optimizer, schedule: what the method's class, the optimizer and the schedule are built with.
         protocol: name in the catalogue; `settings` are its resolved fields.
         overridden: whether any of them differs from the entry.
         weights: file of backbone weights, or None.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
+        trials: settings that a search tried to find these hyper-parameters; 0 where there was none.
     """
 
     method: str
@@ -52,6 +54,7 @@ class RunSpec:
     compile: bool = False
     channels_last: bool = False
     plugins: tuple[Path, ...] = field(default=())
+    trials: int = 0
 
     def identity(self) -> dict[str, Any]:
         """What must be equal for a run to be resumed, as plain JSON values; also what config.py keeps."""
@@ -60,6 +63,8 @@ class RunSpec:
         for name in ("out", "device", "data_root", "plugins"):
             values.pop(name)
         values["weights"] = str(self.weights) if self.weights else None
+        if not self.trials:  # runs that were not tuned keep the identity that they had before there was tuning
+            values.pop("trials")
         return json.loads(json.dumps(values))
 
 
@@ -103,7 +108,9 @@ def resolve(
             )
         _apply(values, entry.presets[preset])
     label = preset or "default"
-    given = _parse(sets)
+    if run_options.get("trials"):
+        label += f"+tuned{run_options['trials']}"
+    given = parse_sets(sets)
     custom = {
         key: value for key, value in given.items() if key.partition(".")[0] not in ("protocol", "backbone", "dataset")
     }
@@ -170,7 +177,7 @@ def _settings(
         raise UserError(f"protocol field {where}: {first['msg']}, got {first['input']!r}") from error
 
 
-def _parse(sets: Sequence[str]) -> dict[str, Any]:
+def parse_sets(sets: Sequence[str]) -> dict[str, Any]:
     """`key=value` strings to values, read as YAML scalars or lists."""
     parsed: dict[str, Any] = {}
     for text in sets:

@@ -1,49 +1,47 @@
-"""Many runs: a list of RunSpecs worked off by processes, each run in its own folder, finished ones skipped.
+"""Many runs: a list of RunSpecs worked off side by side, each run in its own folder, finished ones skipped.
 
-Nothing is kept but the run folders: a sweep that was killed at any moment is completed by the same call.
+Nothing is kept but the run folders: a sweep that was killed at any moment is completed by the same call, and several
+sweeps over one list share the work.
 """
 
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
+import math
 import time
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hashbench.catalog import load_catalog
+from hashbench.engine.estimate import Durations, in_words
+from hashbench.engine.executors import Ended, Executor, executor
 from hashbench.engine.spec import RunSpec
-from hashbench.errors import Interrupted, RunFailedError, UserError
+from hashbench.engine.sweep_task import Finished, compute_features, do_run, sharing_features
+from hashbench.errors import Interrupted
+from hashbench.results.folder import RESULT, is_in_use
 
-
-@dataclass(frozen=True)
-class Finished:
-    """One run of a sweep: its validation-selected test mAP and the seconds that it took, or why it failed."""
-
-    spec: RunSpec
-    map: float = float("nan")
-    seconds: float = 0.0
-    failure: str | None = None
-
-    def __str__(self) -> str:
-        preset = "" if self.spec.preset == "default" else f"@{self.spec.preset}"
-        name = f"{self.spec.protocol} {self.spec.method}{preset} {self.spec.bits} bits seed {self.spec.seed}"
-        return (
-            f"{name}: failed: {self.failure}" if self.failure else f"{name}: map {self.map:.4f}, {self.seconds:.1f} s"
-        )
+_LOOK_AGAIN = 1.0
+"""Seconds between two looks at runs that another process is doing."""
 
 
 @dataclass
 class SweepOutcome:
-    """What became of a sweep: runs done now, runs found finished, runs that failed."""
+    """What became of a sweep.
+
+    Attributes:
+        done: runs done now.
+        skipped: runs found finished.
+        failed: runs without a result.
+        no_room: whether the disk was full; runs that had not begun were then left alone.
+        not_begun: their number.
+    """
 
     done: list[Finished] = field(default_factory=list)
     skipped: int = 0
     failed: list[Finished] = field(default_factory=list)
+    no_room: bool = False
+    not_begun: int = 0
 
 
 def find_run(spec: RunSpec) -> tuple[Path, bool] | None:
@@ -56,92 +54,180 @@ def find_run(spec: RunSpec) -> tuple[Path, bool] | None:
             continue
         found.pop("fingerprint", None)
         if found == wanted:
-            return path.parent, (path.parent / "result.json").exists()
+            return path.parent, (path.parent / RESULT).exists()
     return None
 
 
-def sweep(specs: Sequence[RunSpec], jobs: int, tell: Callable[[str], None]) -> SweepOutcome:
+def sweep(
+    specs: Sequence[RunSpec],
+    jobs: int | Callable[[], Executor] | None,
+    tell: Callable[[str], None],
+    *,
+    retry: int = 0,
+) -> SweepOutcome:
     """Work off a list of runs.
 
     Args:
-        jobs: processes at a time; each gets an equal share of the cores.
-        tell: called with one line for each finished run, with the time left.
+        jobs: processes on this machine; None: as many as fit the devices. Or what makes another executor, called if
+            there is anything to do.
+        tell: called with one line for each run that is over, with the time left.
+        retry: times that a crashed run is tried again, going on from its last checkpoint. One whose process died is
+            tried again once in any case; a request that was refused never is.
 
     Raises:
-        Interrupted: Ctrl-C; runs under way keep their state and go on with the next call.
+        Interrupted: Ctrl-C; finished runs are kept, those under way go on from their checkpoints with the next call.
+        UserError: whatever the executor finds wrong.
     """
-    outcome = SweepOutcome()
-    todo = []
-    for spec in specs:
-        found = find_run(spec)
-        if found and found[1]:
-            outcome.skipped += 1
-        else:
-            todo.append((spec, found is not None))
-    tell(f"{len(todo)} runs to do, {outcome.skipped} finished before, {jobs} at a time")
-    started = time.perf_counter()
-    # A process that dies (out of memory, killed) takes the pool with it; the runs that it left are tried again alone.
-    left = _pass(todo, jobs, outcome, tell, started)
-    for spec, _ in left:
-        for unlucky, _ in _pass([(spec, find_run(spec) is not None)], 1, outcome, tell, started):
-            outcome.failed.append(Finished(unlucky, failure="its process died twice"))
-            tell(str(outcome.failed[-1]))
-    return outcome
-
-
-def _pass(
-    todo: Iterable[tuple[RunSpec, bool]],
-    jobs: int,
-    outcome: SweepOutcome,
-    tell: Callable[[str], None],
-    started: float,
-) -> list[tuple[RunSpec, bool]]:
-    """Run a list in one pool of processes. Returns what was lost because a process died."""
-    lost: list[tuple[RunSpec, bool]] = []
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    context = multiprocessing.get_context("spawn")
-    waiting = list(todo)
-    total = len(waiting)
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=limit_threads, initargs=(threads,)) as pool:
-        futures: dict[Future[Finished], tuple[RunSpec, bool]] = {pool.submit(_one, *item): item for item in waiting}
+    work = _Sweep(tell, retry)
+    work.look_at(specs)
+    if work.outcome.skipped:
+        tell(f"{work.outcome.skipped} runs were finished before")
+    if work.waiting:
         try:
-            pending = set(futures)
-            while pending:
-                ready, pending = wait(pending, return_when=FIRST_COMPLETED)
-                for future in ready:
-                    try:
-                        result = future.result()
-                    except BrokenProcessPool:
-                        lost.append(futures[future])
-                        continue
-                    (outcome.failed if result.failure else outcome.done).append(result)
-                    count = len(futures) - len(pending)
-                    seconds = (time.perf_counter() - started) / max(1, count) * (total - count)
-                    tell(f"[{count}/{total}, about {_duration(seconds)} left] {result}")
+            with jobs() if callable(jobs) else executor(jobs=jobs, device=work.waiting[0].device) as workers:
+                work.off(workers)
         except KeyboardInterrupt:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise Interrupted("interrupted; finished runs are kept, the same command goes on with the rest") from None
-    return lost
+            done = f"{len(work.outcome.done)} runs finished in this call, all finished ones are kept"
+            raise Interrupted(f"interrupted: {done}; the same command goes on with the rest") from None
+    return work.outcome
 
 
-def limit_threads(threads: int) -> None:
-    """In each new process, before torch is imported: its share of the cores."""
-    for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
-        os.environ[name] = str(threads)
+class _Sweep:
+    """The state of a sweep under way.
+
+    Attributes:
+        waiting: runs to be started.
+        elsewhere: runs that another process is doing.
+        running: runs under way, with the time at which they were started.
+    """
+
+    def __init__(self, tell: Callable[[str], None], retry: int) -> None:
+        self.tell = tell
+        self.retry = retry
+        self.outcome = SweepOutcome()
+        self.waiting: deque[RunSpec] = deque()
+        self.elsewhere: list[RunSpec] = []
+        self.running: dict[int, tuple[RunSpec, float]] = {}
+        self.durations = Durations()
+        self.tries: Counter[str] = Counter()
+        self.started = 0
+        self.total = 0
+
+    def look_at(self, specs: Iterable[RunSpec]) -> None:
+        """Take in the list: what is finished is skipped, and tells how long its like takes."""
+        for spec in specs:
+            found = find_run(spec)
+            if found and found[1]:
+                self.outcome.skipped += 1
+                if seconds := _seconds_of(found[0]):
+                    self.durations.add(spec, seconds)
+            else:
+                self.waiting.append(spec)
+        self.total = len(self.waiting)
+
+    def off(self, workers: Executor) -> None:
+        """Do all that is waiting."""
+        left = self.durations.left(self.waiting, (), workers.workers)
+        words = "" if left is None else f", about {in_words(left)}"
+        self.tell(f"{self.total} runs to do, {workers.workers} at a time{words}")
+        self._compute_features(workers)
+        while self.waiting or self.elsewhere or self.running:
+            if not self.waiting:
+                self._look_elsewhere()
+            self._fill(workers)
+            if not self.running and not self.elsewhere:
+                continue
+            idle = len(self.running) < workers.workers
+            for ended in workers.wait(_LOOK_AGAIN if self.elsewhere and idle else None):
+                self._take(ended, workers)
+
+    def _compute_features(self, workers: Executor) -> None:
+        """Features that several runs share are computed before them, not by one while the others wait for it."""
+        if workers.workers == 1:
+            return
+        for spec in sharing_features(self.waiting):
+            self.tell(f"features of the frozen {spec.settings.backbone} for {spec.protocol}: computed or read once")
+            workers.start(-1, compute_features, spec, workers.threads)
+            workers.wait()
+
+    def _look_elsewhere(self) -> None:
+        """Runs that another process held: finished by now, or to be taken over."""
+        held, self.elsewhere = self.elsewhere, []
+        for spec in held:
+            (self.elsewhere if _is_held(spec) else self.waiting).append(spec)
+
+    def _fill(self, workers: Executor) -> None:
+        while self.waiting and len(self.running) < workers.workers:
+            spec = self.waiting.popleft()
+            found = find_run(spec)
+            if found and found[1]:
+                self._found(spec)
+            elif found and is_in_use(found[0]):
+                self._leave(spec)
+            else:
+                self.started += 1
+                self.running[self.started] = spec, time.perf_counter()
+                workers.start(self.started, do_run, spec)
+
+    def _take(self, ended: Ended, workers: Executor) -> None:
+        spec, _ = self.running.pop(ended.key)
+        finished = ended.value if ended.death is None else Finished(spec, "crashed", failure=ended.death)
+        if finished.state == "done":
+            self.outcome.done.append(finished)
+            self.durations.add(spec, finished.seconds)
+        elif finished.state == "found":
+            self._found(spec)
+            return
+        elif finished.state == "in use":
+            self._leave(spec)
+            return
+        elif self._may_try_again(finished, died=ended.death is not None):
+            self.waiting.append(spec)
+            self.tell(f"{finished}; it is tried again")
+            return
+        else:
+            self.outcome.failed.append(finished)
+        self._progress(finished, workers)
+        if finished.state == "no room" and not self.outcome.no_room:
+            self.outcome.no_room = True
+            self.outcome.not_begun = len(self.waiting) + len(self.elsewhere)
+            self.waiting.clear()
+            self.elsewhere.clear()
+
+    def _may_try_again(self, finished: Finished, died: bool) -> bool:
+        name = json.dumps(finished.spec.identity(), sort_keys=True)
+        self.tries[name] += 1
+        allowed = max(self.retry, 1) if died else self.retry
+        return finished.state == "crashed" and not self.outcome.no_room and self.tries[name] <= allowed
+
+    def _found(self, spec: RunSpec) -> None:
+        """Finished by another process since the list was looked at."""
+        self.outcome.skipped += 1
+        self.total -= 1
+
+    def _leave(self, spec: RunSpec) -> None:
+        if not self.elsewhere:
+            self.tell("another process is doing some of these runs: they are left to it")
+        self.elsewhere.append(spec)
+
+    def _progress(self, finished: Finished, workers: Executor) -> None:
+        over = len(self.outcome.done) + len(self.outcome.failed)
+        now = time.perf_counter()
+        running = [(spec, now - started) for spec, started in self.running.values()]
+        left = self.durations.left([*self.waiting, *self.elsewhere], running, workers.workers)
+        words = "" if left is None or over == self.total else f", about {in_words(left)} left"
+        self.tell(f"[{over}/{self.total}{words}] {finished}")
 
 
-def _one(spec: RunSpec, begun: bool) -> Finished:
-    from hashbench.engine.run import run
+def _is_held(spec: RunSpec) -> bool:
+    found = find_run(spec)
+    return found is not None and not found[1] and is_in_use(found[0])
 
-    started = time.perf_counter()
+
+def _seconds_of(folder: Path) -> float:
+    """What a finished run took; 0 where its result does not say."""
     try:
-        result = run(spec, load_catalog(spec.plugins), resume=begun)
-    except (UserError, RunFailedError) as error:
-        return Finished(spec, failure=str(error))
-    except Interrupted as error:
-        return Finished(spec, failure=str(error))
-    return Finished(spec, map=result.record.metrics["map"], seconds=time.perf_counter() - started)
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+        seconds = float(json.loads((folder / RESULT).read_bytes())["timing"]["total_seconds"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return 0.0
+    return seconds if math.isfinite(seconds) else 0.0

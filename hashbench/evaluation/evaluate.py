@@ -176,7 +176,7 @@ def _evaluation(counts: Counts, options: _Options, index: DatabaseOrderRanking |
     for r in options.radii:
         for name, values in balls.items():
             per_query[f"{name}@r{r}"] = values[:, min(r, counts.bits)]
-    metrics = {_metric_name(name): float(np.nanmean(values)) for name, values in per_query.items()}
+    metrics = {metric_name(name): float(np.nanmean(values)) for name, values in per_query.items()}
     for r in options.radii:
         metrics[f"f1@r{r}"] = harmonic_mean(metrics[f"precision@r{r}"], metrics[f"recall@r{r}"])
     metrics["tie_mass"] = tie_mass(counts)
@@ -192,7 +192,7 @@ def _evaluation(counts: Counts, options: _Options, index: DatabaseOrderRanking |
     return Evaluation(metrics, per_query, counts, info, all_curves(counts, length) if options.curves else {})
 
 
-def _metric_name(name: str) -> str:
+def metric_name(name: str) -> str:
     """The mean of a query's `ap` is called `map`."""
     return f"m{name}" if name.startswith("ap") else name
 

@@ -134,12 +134,19 @@ class Ranking:
     def expected_hits(self, lengths: np.ndarray) -> np.ndarray:
         """Mean over queries of the expected relevant items among the first T, for many T at once: `(len(lengths),)`.
 
-        Inside a group the expectation is linear in T.
+        Each place of a group holds a relevant item with the same chance, so the sum over queries is a step function of
+        the place: it changes where a group begins or ends.
+
+        Args:
+            lengths: T, integers from 0 to N.
         """
-        total = np.zeros(len(lengths))
-        for N, P in zip(self._N, self._P, strict=True):
-            total += np.interp(lengths, np.concatenate([[0.0], N]), np.concatenate([[0.0], P]))
-        return total / len(self._N)
+        end = self._N.astype(np.int64)
+        start = np.pad(end[:, :-1], ((0, 0), (1, 0)))
+        chance = np.divide(self._p, self._n, out=np.zeros_like(self._p), where=self._n > 0)
+        steps = np.bincount(start.ravel(), chance.ravel(), self.size + 1)
+        steps -= np.bincount(end.ravel(), chance.ravel(), self.size + 1)
+        hits = np.cumsum(np.cumsum(steps[:-1]))
+        return np.concatenate([[0.0], hits])[lengths] / len(self._N)
 
     def _group_terms(self, order: str) -> np.ndarray:
         """`(Q, K + 1)` cumulative sums over groups of the precisions at relevant places."""

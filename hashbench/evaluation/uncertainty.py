@@ -27,7 +27,8 @@ class Interval:
 class Difference:
     """The mean of first minus second on the same queries, with its interval.
 
-    `separable` says whether the interval leaves out 0.
+    `p_value` is two-sided: twice the share of resampled means on the rarer side of 0, the observed one counted in, so
+    it is never below 2 / (samples + 1). `separable` says whether the interval leaves out 0.
     """
 
     mean: float
@@ -35,6 +36,7 @@ class Difference:
     high: float
     level: float
     queries: int
+    p_value: float
 
     @property
     def separable(self) -> bool:
@@ -70,7 +72,7 @@ def bootstrap(values: np.ndarray, *, level: float = 0.95, samples: int = 2000, s
     """
     values = np.asarray(values, dtype=np.float64)
     values = values[~np.isnan(values)]
-    low, high = _percentiles(values, level, samples, seed)
+    low, high = _percentiles(_resampled_means(values, level, samples, seed), level)
     return Interval(float(values.mean()), low, high, level, len(values))
 
 
@@ -93,8 +95,11 @@ def paired_bootstrap(
         )
     differences = first - second
     differences = differences[~np.isnan(differences)]
-    low, high = _percentiles(differences, level, samples, seed)
-    return Difference(float(differences.mean()), low, high, level, len(differences))
+    means = _resampled_means(differences, level, samples, seed)
+    low, high = _percentiles(means, level)
+    rarer = min(int((means <= 0).sum()), int((means >= 0).sum()))
+    p_value = min(1.0, 2 * (rarer + 1) / (samples + 1))
+    return Difference(float(differences.mean()), low, high, level, len(differences), p_value)
 
 
 def spread(values: Sequence[float]) -> Spread:
@@ -109,7 +114,7 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(float(array.mean()), float(array.std(ddof=1)) if len(array) > 1 else float("nan"), len(array))
 
 
-def _percentiles(values: np.ndarray, level: float, samples: int, seed: int) -> tuple[float, float]:
+def _resampled_means(values: np.ndarray, level: float, samples: int, seed: int) -> np.ndarray:
     if not 0 < level < 1:
         raise EvaluationInputError(f"level is {level}: give a coverage between 0 and 1, such as 0.95")
     if len(values) == 0:
@@ -120,5 +125,9 @@ def _percentiles(values: np.ndarray, level: float, samples: int, seed: int) -> t
         values[rng.integers(0, len(values), size=(min(rows, samples - start), len(values)))].mean(axis=1)
         for start in range(0, samples, rows)
     ]
-    low, high = np.quantile(np.concatenate(means), [(1 - level) / 2, (1 + level) / 2])
+    return np.concatenate(means)
+
+
+def _percentiles(means: np.ndarray, level: float) -> tuple[float, float]:
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

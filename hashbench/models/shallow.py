@@ -1,8 +1,8 @@
-"""The contract of a shallow method: a scikit-learn transformer from features to binary codes."""
+"""The contract of a shallow method: a scikit-learn transformer from features to binary codes (or to real vectors)."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +25,10 @@ class ShallowMethod(TransformerMixin, BaseEstimator):
 
     supervised: bool = True
     """Whether `fit` needs targets."""
+
+    ranking: ClassVar[Literal["hamming", "cosine"]] = "hamming"
+    """What the harness ranks by: the Hamming distance of the codes, or, for a method without codes, the cosine of its
+    real outputs."""
 
     def __init__(self, bits: int = 32, random_state: int | None = None) -> None:
         self.bits = bits
@@ -53,19 +57,23 @@ class ShallowMethod(TransformerMixin, BaseEstimator):
         raise TypeError(f"{type(self).__name__} defines no _fit(X, y)")
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
-        """(N, d) features -> (N, K) real outputs whose signs are the bits (0 counts as +)."""
+        """(N, d) features -> (N, K) real outputs whose signs are the bits (0 counts as +), if there are bits."""
         check_is_fitted(self)
         return self._project(validate_data(self, X, dtype=np.float64, reset=False))
 
     def _project(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         raise TypeError(f"{type(self).__name__} defines no _project(X)")
 
-    def transform(self, X: ArrayLike) -> NDArray[np.int8]:
-        """(N, d) features -> (N, K) codes in {-1, +1}; a bit is +1 where the output is >= 0."""
-        return np.where(self.decision_function(X) >= 0, 1, -1).astype(np.int8)
+    def transform(self, X: ArrayLike) -> NDArray[Any]:
+        """(N, d) features -> (N, K) int8 codes in {-1, +1}; a bit is +1 where the output is >= 0.
+
+        A method that ranks by cosine has no codes: the outputs themselves, (N, K) float64.
+        """
+        outputs = self.decision_function(X)
+        return outputs if self.ranking == "cosine" else np.where(outputs >= 0, 1, -1).astype(np.int8)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = self.supervised
-        tags.transformer_tags.preserves_dtype = []  # codes are int8 whatever the features were
+        tags.transformer_tags.preserves_dtype = []  # int8 or float64, whatever the features were
         return tags

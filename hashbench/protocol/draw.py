@@ -5,6 +5,9 @@
     cifar10-54k       the field's 1,000 queries (100 a class), 5,000 training rows (500 a class) and 54,000 database
                       rows, together all 60,000; 50 a class of the training rows are validation queries (4,500 are
                       left), and they are searched in 5,000 fixed rows of the database (500 a class)
+    cifar10-linf      the l-infinity paper's sizes: 1,000 queries (100 a class), the 59,000 others are the database, and
+                      2,000 of these the training rows (200 a class); 1,000 others of the database are validation
+                      queries (100 a class), searched in 5,000 more (500 a class)
 
 Every draw is stratified by class from numpy's RandomState(SEED), whose stream does not change between versions.
 """
@@ -54,6 +57,17 @@ def draw_cifar10_54k(labels: np.ndarray) -> Split:
     return Split(train, validation, validation_database, database, test, name="cifar10-54k")
 
 
+def draw_cifar10_linf(labels: np.ndarray) -> Split:
+    """(60000,) class ids -> 1,000 queries; of the 59,000 others, all of them the database, 2,000 training rows, then
+    1,000 validation queries and the 5,000 that these search."""
+    random = np.random.RandomState(SEED)
+    test, database = draw(np.arange(len(labels)), labels, 1_000, random)
+    train, rest = draw(database, labels, 2_000, random)
+    validation, rest = draw(rest, labels, 1_000, random)
+    validation_database, _ = draw(rest, labels, 5_000, random)
+    return Split(train, validation, validation_database, database, test, name="cifar10-linf")
+
+
 def read_dualhash(folder: Path, labels: np.ndarray) -> Split:
     """The authors' three lists in their order, database = train.
 
@@ -98,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     splits = [draw_digits(Digits().load().labels.numpy())]
     if args.data_root is not None:
         labels = CIFAR10(args.data_root).load().labels.numpy()
-        splits.append(draw_cifar10_54k(labels))
+        splits += [draw_cifar10_54k(labels), draw_cifar10_linf(labels)]
         if args.authors is not None:
             splits.append(read_dualhash(args.authors, labels))
     args.out.mkdir(parents=True, exist_ok=True)

@@ -27,7 +27,8 @@ def description(
 ) -> dict[str, Any]:
     """Everything that the methods of a comparison share, and nothing else: no method, no bits, no seed, no device.
 
-    The split enters by its rows and the data by their content, so neither a path nor the way they were made counts.
+    The split enters by its rows and the data by their content, so neither a path nor the way they were made counts;
+    overlaps that the split is allowed are said beside it.
 
     Args:
         protocol: the entry of the catalogue, with what the command line changed.
@@ -42,6 +43,8 @@ def description(
     """
     facts = protocol.model_dump(exclude={"split", "title"}, mode="json")
     facts |= {"name": name, "data": data_checksum, "split": split_checksum, "weights": weights_checksum}
+    if protocol.split.allow:
+        facts["split_allows"] = dict(protocol.split.allow)
     return {**facts, "transform": dict(transform)}
 
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hashbench.catalog.schema import SplitEntry
-from hashbench.data.table import DataTable
+from hashbench.data.table import LabelledRows
 from hashbench.errors import UserError, did_you_mean
 from hashbench.protocol.split import ROLES, Split, SplitError
 from hashbench.protocol.stratified import draw
+from hashbench.protocol.unseen import unseen_split
 
 if TYPE_CHECKING:
     from importlib.abc import Traversable
@@ -24,23 +25,28 @@ OPTIONAL = {"database": "train", "validation_database": "database"}
 """A manifest may leave these out; they then equal the role named."""
 
 
-def load_split(entry: SplitEntry, table: DataTable) -> Split:
+def load_split(entry: SplitEntry, table: LabelledRows) -> Split:
     """The split that a protocol asks for, on the table it is for.
 
     A manifest is read and its checksum compared. `fractions` are drawn by seed, stratified by class, with the training
     rows as the database; where the table brings its own split, that one is used, and validation queries are drawn from
-    its training rows if it names none.
+    its training rows if it names none. `unseen` divides the classes first: see `hashbench.protocol.unseen`.
+
+    Args:
+        entry: the protocol's.
+        table: the data, or what their lists say (`ImageIndex`).
 
     Raises:
         UserError: no such manifest, not a manifest, fractions that leave nothing.
         SplitError: overlaps, duplicates, rows outside the table, another checksum or other counts than declared.
     """
     if entry.manifest is not None:
-        split = read_manifest(entry.manifest)
-        problems = _checksum_problems(split, entry.sha256)
+        split = read_manifest(entry.manifest, entry.allow)
+    elif entry.unseen is not None:
+        split = unseen_split(entry.unseen, entry.seed, table)
     else:
         split = _own_split(entry, table) if table.split is not None else _drawn_split(entry, table)
-        problems = []
+    problems = _checksum_problems(split, entry.sha256) if entry.sha256 is not None else []
     problems += _count_problems(split, entry.counts) + _range_problems(split, len(table))
     if problems:
         raise SplitError(split.name, problems)
@@ -57,10 +63,11 @@ def shipped_manifests() -> dict[str, Traversable]:
     }
 
 
-def read_manifest(manifest: str) -> Split:
+def read_manifest(manifest: str, allow: Mapping[str, int] | None = None) -> Split:
     """Read a shipped manifest by name, or a file by its path ending in .npz or .json: one array of row numbers a role.
 
     `train`, `validation` and `test` are required; `database` defaults to train, `validation_database` to the database.
+    `allow` as in `Split`.
 
     Raises:
         UserError: no such manifest or file, a file that cannot be read, unknown or missing roles, not row numbers.
@@ -74,11 +81,11 @@ def read_manifest(manifest: str) -> Split:
                 f"split manifest {manifest!r} is not in the package; {hint} A file's name ends in .npz or .json."
             )
         with resources.as_file(shipped[manifest]) as file:
-            return _split_from(_read(file), manifest)
+            return _split_from(_read(file), manifest, allow)
     path = Path(manifest).expanduser()
     if not path.is_file():
         raise UserError(f"split manifest {path}: there is no such file; correct `manifest:` in the protocol")
-    return _split_from(_read(path), str(path))
+    return _split_from(_read(path), str(path), allow)
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
@@ -97,7 +104,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         ) from error
 
 
-def _split_from(arrays: Mapping[str, np.ndarray], name: str) -> Split:
+def _split_from(arrays: Mapping[str, np.ndarray], name: str, allow: Mapping[str, int] | None) -> Split:
     unknown = sorted(set(arrays) - set(ROLES))
     if unknown:
         raise UserError(f"split manifest {name}: unknown role {unknown[0]!r}. {did_you_mean(unknown[0], ROLES)}")
@@ -115,10 +122,10 @@ def _split_from(arrays: Mapping[str, np.ndarray], name: str) -> Split:
         raise UserError(
             f"split manifest {name}: {', '.join(missing)} missing; give at least train, validation and test"
         )
-    return Split(**roles, name=name)
+    return Split(**roles, name=name, allow=dict(allow or {}))
 
 
-def _drawn_split(entry: SplitEntry, table: DataTable) -> Split:
+def _drawn_split(entry: SplitEntry, table: LabelledRows) -> Split:
     fractions = _checked_fractions(entry)
     random, labels = np.random.RandomState(entry.seed % 2**32), table.labels.numpy()
     test, rest = draw(np.arange(len(table)), labels, round(fractions["test"] * len(table)), random)
@@ -126,7 +133,7 @@ def _drawn_split(entry: SplitEntry, table: DataTable) -> Split:
     return Split(train, validation, train, train, test, name=f"drawn from {table.name} by fractions")
 
 
-def _own_split(entry: SplitEntry, table: DataTable) -> Split:
+def _own_split(entry: SplitEntry, table: LabelledRows) -> Split:
     roles = {role: np.asarray(rows) for role, rows in (table.split or {}).items()}
     name = f"that {table.name} brings"
     missing = [role for role in ("train", "test") if role not in roles]
@@ -140,7 +147,7 @@ def _own_split(entry: SplitEntry, table: DataTable) -> Split:
     if not database_given:
         roles["database"] = roles["train"]
     roles.setdefault("validation_database", roles["database"][~np.isin(roles["database"], roles["validation"])])
-    return Split(**roles, name=name)
+    return Split(**roles, name=name, allow=entry.allow)
 
 
 def _checked_fractions(entry: SplitEntry) -> dict[str, float]:
@@ -153,7 +160,7 @@ def _checked_fractions(entry: SplitEntry) -> dict[str, float]:
     return fractions
 
 
-def _checksum_problems(split: Split, sha256: str | None) -> list[str]:
+def _checksum_problems(split: Split, sha256: str) -> list[str]:
     return (
         [] if sha256 == split.checksum else [f"sha256 of the rows is {split.checksum}, the protocol declares {sha256}"]
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
 
 import numpy as np
 
-from hashbench.errors import UserError
+from hashbench.errors import UserError, did_you_mean
 
 ROLES = ("train", "validation", "validation_database", "database", "test")
 DISJOINT = (
@@ -43,10 +43,12 @@ class Split:
         database: what test queries are searched in; may equal train.
         test: the queries that the published number is made of.
         name: what error messages call it.
+        allow: breaches that are part of a published split, with their exact counts: `{"train+test": 276}` rows shared
+            by the two roles, `{"test": 64}` rows listed more than once.
 
     Raises:
         SplitError: a role without rows, a row twice in a role, negative row numbers, or rows shared by roles that must
-            be disjoint (`DISJOINT`).
+            be disjoint (`DISJOINT`), unless `allow` says so; something allowed that is not so.
     """
 
     train: np.ndarray
@@ -55,11 +57,12 @@ class Split:
     database: np.ndarray
     test: np.ndarray
     name: str = "split"
+    allow: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for role in ROLES:
             object.__setattr__(self, role, np.array(getattr(self, role), dtype=np.int64))
-        problems = find_problems(self.arrays)
+        problems = find_problems(self.arrays, self.allow)
         if problems:
             raise SplitError(self.name, problems)
 
@@ -93,8 +96,9 @@ def split_checksum(arrays: Mapping[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def find_problems(arrays: Mapping[str, np.ndarray]) -> list[str]:
-    """What is wrong with the roles of a split, one phrase a breach, empty if all is well."""
+def find_problems(arrays: Mapping[str, np.ndarray], allow: Mapping[str, int] | None = None) -> list[str]:
+    """What is wrong with the roles of a split, one phrase a breach, empty if all is well; `allow` as in `Split`."""
+    allowed = dict(allow or {})
     problems = []
     for role, rows in arrays.items():
         values, times = np.unique(rows, return_counts=True)
@@ -102,13 +106,24 @@ def find_problems(arrays: Mapping[str, np.ndarray]) -> list[str]:
             problems.append(f"{role} has no rows")
         elif values[0] < 0:
             problems.append(f"{role} has negative row numbers ({_first(values[values < 0])})")
-        if (times > 1).any():
-            problems.append(f"{role} lists {int((times > 1).sum())} rows more than once ({_first(values[times > 1])})")
+        problems += _compared(f"{role} lists", "rows more than once", values[times > 1], allowed.pop(role, None))
     for a, b in combinations(ROLES, 2):
-        shared = np.intersect1d(arrays[a], arrays[b])
-        if len(shared) and ((a, b) in DISJOINT or (b, a) in DISJOINT):
-            problems.append(f"{a} and {b} share {len(shared)} rows ({_first(shared)})")
+        if (a, b) in DISJOINT or (b, a) in DISJOINT:
+            shared = np.intersect1d(arrays[a], arrays[b])
+            problems += _compared(f"{a} and {b} share", "rows", shared, allowed.pop(f"{a}+{b}", None))
+    if allowed:
+        pairs = [f"{a}+{b}" for a, b in combinations(ROLES, 2) if (a, b) in DISJOINT or (b, a) in DISJOINT]
+        wrong = next(iter(allowed))
+        problems.append(f"allow names {wrong!r}. {did_you_mean(wrong, [*ROLES, *pairs])}")
     return problems
+
+
+def _compared(what: str, unit: str, rows: np.ndarray, allowed: int | None) -> list[str]:
+    """The phrase for a breach by `rows`, or for an allowance that does not fit them."""
+    if len(rows) == (allowed or 0):
+        return []
+    first = f" ({_first(rows)})" if len(rows) else ""
+    return [f"{what} {len(rows)} {unit}{first}" + ("" if allowed is None else f", {allowed} are allowed")]
 
 
 def _first(rows: np.ndarray) -> str:

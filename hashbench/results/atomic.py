@@ -31,6 +31,8 @@ def write_bytes(path: Path, content: bytes) -> None:
         UserError: the place cannot be written to (rights, read-only, no such folder).
         RunFailedError: the disk is full or failed; nothing is left under `path` that was not there before.
     """
+    if path.is_dir():
+        raise UserError(f"cannot write to {path}: it is a folder. Name a file in it.")
     with explained(path), atomic_write(path) as file:
         file.write(content)
     _flush_folder(path.parent)

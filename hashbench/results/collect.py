@@ -12,6 +12,21 @@ from hashbench.results.folder import RESULT, SPEC
 from hashbench.results.record import ResultRecord, load_record, to_json
 
 
+class StoredRun(NamedTuple):
+    """A finished run and the folder that holds its codes and its values a query."""
+
+    folder: Path
+    record: ResultRecord
+
+
+class Found(NamedTuple):
+    """What `find_runs` found: `Collected`, with the folders of the runs."""
+
+    runs: list[StoredRun]
+    problems: list[str]
+    unfinished: int
+
+
 class Collected(NamedTuple):
     """What `collect` found.
 
@@ -27,6 +42,12 @@ class Collected(NamedTuple):
 
 
 def collect(roots: str | Path | Sequence[str | Path]) -> Collected:
+    """The results of `find_runs` without their folders; errors as there."""
+    runs, problems, unfinished = find_runs(roots)
+    return Collected([run.record for run in runs], problems, unfinished)
+
+
+def find_runs(roots: str | Path | Sequence[str | Path]) -> Found:
     """Read every result below `roots` (run folders, or folders of them). Hidden folders are passed over.
 
     A folder that is reached twice, through overlapping roots, counts once. The same run in two folders (equal row and
@@ -35,7 +56,7 @@ def collect(roots: str | Path | Sequence[str | Path]) -> Collected:
     Raises:
         UserError: a root that is no folder.
     """
-    records: dict[str, tuple[Path, ResultRecord]] = {}
+    runs: dict[str, StoredRun] = {}
     problems: list[str] = []
     unfinished = 0
     seen: set[Path] = set()
@@ -54,11 +75,12 @@ def collect(roots: str | Path | Sequence[str | Path]) -> Collected:
             except UserError as error:
                 problems.append(str(error))
                 continue
-            first, kept = records.setdefault(run_key(record), (path, record))
-            if kept is not record:
-                numbers = "the same numbers" if kept.metrics == record.metrics else "other numbers"
+            kept = runs.setdefault(run_key(record), StoredRun(folder, record))
+            if kept.record is not record:
+                numbers = "the same numbers" if kept.record.metrics == record.metrics else "other numbers"
+                first = kept.folder / RESULT
                 problems.append(f"{path}: the same run as {first} (seed {record.seed}), with {numbers}; left out.")
-    return Collected([record for _, record in records.values()], problems, unfinished)
+    return Found(list(runs.values()), problems, unfinished)
 
 
 def row_key(record: ResultRecord) -> str:

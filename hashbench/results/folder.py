@@ -45,6 +45,22 @@ def method_dir_name(method: str, preset: str | None = None) -> str:
     return method if preset in (None, "", DEFAULT_PRESET) else f"{method}@{preset}"
 
 
+class FolderInUseError(UserError):
+    """Another process works in the folder of a run."""
+
+
+def is_in_use(folder: Path) -> bool:
+    """Whether a process holds the folder of a run at this moment (see `RunFolder.claim`)."""
+    lock = filelock.FileLock(str(folder / _LOCK))
+    try:
+        with lock.acquire(timeout=0):
+            return False
+    except filelock.Timeout:
+        return True
+    except OSError:  # no such folder, or not ours to write in: whoever claims it will be told
+        return False
+
+
 class RunFolder:
     """`<out>/<protocol>/<method>/<bits>bit/seed<k>/`. Nothing is created before `claim`.
 
@@ -83,7 +99,8 @@ class RunFolder:
         """Create the folder and hold it for this process as long as the body runs; a killed process lets go by itself.
 
         Raises:
-            UserError: another process holds it, or the folder cannot be written to.
+            FolderInUseError: another process holds it.
+            UserError: the folder cannot be written to.
         """
         lock = filelock.FileLock(str(self.path / _LOCK))
         with explained(self.path):
@@ -91,7 +108,7 @@ class RunFolder:
             try:
                 lock.acquire(timeout=0)
             except filelock.Timeout:
-                raise UserError(
+                raise FolderInUseError(
                     f"{self.path} is in use by {self._holder()}: wait for it, stop it, or give another seed or --out."
                 ) from None
         try:
@@ -141,6 +158,7 @@ class RunFolder:
         database_labels: np.ndarray,
         query_index: np.ndarray,
         database_index: np.ndarray,
+        query_outputs: np.ndarray | None = None,
     ) -> None:
         """Keep the codes (codes.npz).
 
@@ -149,6 +167,7 @@ class RunFolder:
             bits: code length K.
             query_labels, database_labels: (Q,) and (N,) class ids, or (Q, C) and (N, C) multi-hot.
             query_index, database_index: (Q,) and (N,) rows in the data set.
+            query_outputs: (q, K) what was binarised, of the first q queries; kept as float32.
 
         Raises:
             ValueError: shapes or dtype that do not fit together.
@@ -168,6 +187,10 @@ class RunFolder:
             for name in (f"{role}_labels", f"{role}_index"):
                 if len(arrays[name]) != len(codes):
                     raise ValueError(f"{name}: {len(arrays[name])} rows, {role}_codes has {len(codes)}")
+        if query_outputs is not None:
+            if query_outputs.ndim != 2 or len(query_outputs) > len(query_codes) or query_outputs.shape[1] != bits:
+                raise ValueError(f"query_outputs: {query_outputs.shape}, want (at most {len(query_codes)}, {bits})")
+            arrays["query_outputs"] = query_outputs.astype(np.float32)
         self._write_npz(CODES, arrays | {"bits": np.int64(bits)})
 
     def write_per_query(self, values: Mapping[str, np.ndarray]) -> None:

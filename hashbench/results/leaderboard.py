@@ -24,7 +24,7 @@ import numpy as np
 from hashbench.errors import UserError, did_you_mean
 from hashbench.results.collect import Collected, collect, row_key
 from hashbench.results.record import ResultRecord, to_json
-from hashbench.results.sections import headings, sections, to_markdown
+from hashbench.results.sections import headings, sections, to_markdown, tuning
 from hashbench.results.statistics import rank_groups, summarize
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ def table(records: Sequence[ResultRecord], *, metric: str = "map") -> pd.DataFra
         metric: by which rows are sorted and ranked.
 
     Returns:
-        One row a setting, with the columns of the module's head; no row for no record.
+        One row a setting, with the columns of the module's head, indexed by the setting's `row_key`; no row for no
+        record.
 
     Raises:
         UserError: no run has this metric.
@@ -70,13 +71,22 @@ def table(records: Sequence[ResultRecord], *, metric: str = "map") -> pd.DataFra
     _add_ranks(rows, samples, better)
 
     of_metrics = [f"{name}_{statistic}" for name in metrics for statistic in ("mean", "std")]
-    frame = pd.DataFrame(rows, columns=[*IDENTITY, *of_metrics, *RANK, *SETTING, *COST])
-    frame = frame.astype(dict.fromkeys(RANK, "Int64"))
-    if records:
-        worth = frame[f"{metric}_mean"] * (-1 if better else 1)
-        by = ["protocol", "fingerprint", "bits", "_worth", "method", "preset", "hparams"]
-        frame = frame.assign(_worth=worth).sort_values(by, kind="stable").drop(columns="_worth")
-    return frame.reset_index(drop=True)
+
+    def order(place: int) -> tuple[Any, ...]:
+        row = rows[place]
+        value = row[f"{metric}_mean"]
+        worth = (1, 0.0) if math.isnan(value) else (0, -value if better else value)
+        return *(row[name] for name in ("protocol", "fingerprint", "bits")), worth, *(row[name] for name in last)
+
+    last = ("method", "preset", "hparams")
+    places = sorted(range(len(rows)), key=order)
+    keys = list(settings)
+    frame = pd.DataFrame(
+        [rows[place] for place in places],
+        columns=[*IDENTITY, *of_metrics, *RANK, *SETTING, *COST],
+        index=[keys[place] for place in places],
+    )
+    return frame.astype(dict.fromkeys(RANK, "Int64"))
 
 
 def to_csv(frame: pd.DataFrame) -> str:
@@ -111,7 +121,7 @@ def _row(runs: Sequence[ResultRecord], metrics: Sequence[str]) -> dict[str, Any]
     row["seeds"] = len(runs)
     for name, mean, std in zip(metrics, over_seeds.mean, over_seeds.std, strict=True):
         row[f"{name}_mean"], row[f"{name}_std"] = mean, std
-    row["tuning"] = f"tuned({first.trials})" if first.trials else "defaults"
+    row["tuning"] = tuning(first)
     row["hparams"] = to_json(first.hparams, compact=True)
     for name in COST[:2]:
         row[name] = np.mean([run.timing.get(name, math.nan) for run in runs])

@@ -23,11 +23,12 @@ class PublishedNumber(NamedTuple):
         paper: key, e.g. `dualhash`.
         table: number or section in the paper.
         dataset: the paper's data set and variant.
-        metric: in the names of result.json (`map`, `map@5000`, `precision@r2`, ...).
+        metric: in the names of result.json (`map`, `map@5000`, `precision@r2`, ...), `seconds_per_epoch`, or the
+            relative `METRIC gain over METHOD`.
         backbone: what the codes were computed from; `handcrafted`, `gist384`, `bow500` are features.
         method: name in the catalogue.
         bits: code length K.
-        value: in [0, 1], whatever the paper's unit.
+        value: in [0, 1], whatever the paper's unit; but `seconds_per_epoch` in seconds.
     """
 
     paper: str
@@ -43,6 +44,11 @@ class PublishedNumber(NamedTuple):
 def published(method: str) -> list[PublishedNumber]:
     """The printed numbers of a method, in the order of the papers; none for a method that they do not have."""
     return [number for number in _all() if number.method == method]
+
+
+def in_table(paper: str, table: str) -> list[PublishedNumber]:
+    """The printed numbers of one table of one paper; none where we know of none."""
+    return [number for number in _all() if (number.paper, number.table) == (paper, table)]
 
 
 @cache

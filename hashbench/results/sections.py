@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,6 +15,33 @@ from hashbench.results.statistics import MIN_SEEDS
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def tuning(record: ResultRecord) -> str:
+    """How the hyper-parameters came about: `defaults`, or `tuned(N)` after N trials."""
+    return f"tuned({record.trials})" if record.trials else "defaults"
+
+
+def display_name(method: str, preset: str, tuning: str) -> str:
+    """A row's name as people read it and as the command line takes it.
+
+    >>> display_name("dsh", "default", "defaults"), display_name("dsh", "release", "tuned(20)")
+    ('dsh', 'dsh@release tuned(20)')
+    """
+    return method + ("" if preset == DEFAULT_PRESET else f"@{preset}") + ("" if tuning == "defaults" else f" {tuning}")
+
+
+def row_names(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
+    """`display_name` of rows of a table; where two would have one name under the same protocol and bits, because their
+    hyper-parameters differ, a digest of these follows: `dsh (1a2b3c)`.
+    """
+    names = [display_name(row["method"], row["preset"], row["tuning"]) for row in rows]
+    places = Counter((name, row["fingerprint"], row["bits"]) for name, row in zip(names, rows, strict=True))
+    shared = {name for (name, _, _), count in places.items() if count > 1}
+    return [
+        f"{name} ({hashlib.sha256(row['hparams'].encode()).hexdigest()[:6]})" if name in shared else name
+        for name, row in zip(names, rows, strict=True)
+    ]
 
 
 class Section(NamedTuple):
@@ -59,7 +88,7 @@ def sections(
         metric: shown first, with its standard deviation and its tie interval.
         differences: of `headings`.
     """
-    others = [name for name in _shown_metrics(frame) if name != metric]
+    others = [name for name in shown_metrics(frame) if name != metric]
     result = []
     for fingerprint, group in frame.groupby("fingerprint", sort=False):
         rows = group.to_dict("records")
@@ -68,7 +97,8 @@ def sections(
         notes += _why_unranked(rows)
         heading = f"{rows[0]['protocol']} · fingerprint {str(fingerprint)[:8]} · {rows[0]['backbone']}"
         columns = ["bits", "rank", "method", "seeds", metric, *measured, "s/epoch", "total s", "peak MiB"]
-        result.append(Section(heading, " ".join(notes), columns, [_cells(row, metric, measured) for row in rows]))
+        cells = [_cells(row, name, metric, measured) for row, name in zip(rows, row_names(rows), strict=True)]
+        result.append(Section(heading, " ".join(notes), columns, cells))
     return result
 
 
@@ -89,13 +119,11 @@ LEGEND = (
 )
 
 
-def _cells(row: Mapping[Any, Any], metric: str, others: Sequence[str]) -> list[str]:
-    preset = "" if row["preset"] == DEFAULT_PRESET else f"@{row['preset']}"
-    tuning = "" if row["tuning"] == "defaults" else f" {row['tuning']}"
+def _cells(row: Mapping[Any, Any], name: str, metric: str, others: Sequence[str]) -> list[str]:
     return [
         str(row["bits"]),
         _rank(row["rank"], row["rank_last"]),
-        f"{row['method']}{preset}{tuning}",
+        name,
         "1 seed" if row["seeds"] == 1 else f"{row['seeds']} seeds",
         _value(row, metric) + _tie_interval(row, metric),
         *(_value(row, name) for name in others),
@@ -124,7 +152,7 @@ def _number(value: float, digits: int) -> str:
     return "–" if math.isnan(value) else f"{value:.{digits}f}"
 
 
-def _shown_metrics(frame: pd.DataFrame) -> list[str]:
+def shown_metrics(frame: pd.DataFrame) -> list[str]:
     """Those beside the first: few enough for a terminal; the CSV has them all."""
     names = [column.removesuffix("_mean") for column in frame.columns if column.endswith("_mean")]
     at_cut_off = [name for name in names if name.startswith("map@") and not name.endswith(("_worst", "_best"))]

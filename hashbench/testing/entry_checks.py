@@ -31,7 +31,7 @@ def check_constructor(subject: Subject) -> None:
     for name, parameter in arguments.items():
         expect(
             parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD),
-            f"the constructor takes {parameter}: name every argument, so that a misspelt one is refused",
+            f"the constructor takes {parameter}: name every argument, or complete the signature with passes_on_to",
         )
         if subject.entry.kind == "deep":
             expect(parameter.kind is parameter.KEYWORD_ONLY, f"argument {name} must be keyword-only (after a *)")

@@ -17,6 +17,8 @@ SAMPLES, FEATURES, CLASSES = 80, 16, 4
 LENGTHS = (4, 8, 12)
 """Code lengths that every method must give on 16 features."""
 BITS = 8
+RANKINGS = ("hamming", "cosine")
+NO_CODES = "ranks by the cosine of its outputs: there are no codes"
 
 
 def blobs() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -29,6 +31,11 @@ def blobs() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
 def check_bits(subject: Subject) -> None:
     """`transform` gives (N, K) int8 codes of -1 and +1, `decision_function` (N, K) floats of the same signs."""
     X, y = blobs()
+    ranking = subject.method_class.ranking
+    expect(ranking in RANKINGS, f"ranking is {ranking!r}: the harness knows {' and '.join(RANKINGS)}")
+    if ranking == "cosine":
+        _check_vectors(subject)
+        raise NotApplicable(NO_CODES)
     for bits in LENGTHS:
         fitted = _method(subject, bits).fit(X, y)
         outputs, codes = fitted.decision_function(X), fitted.transform(X)
@@ -37,6 +44,15 @@ def check_bits(subject: Subject) -> None:
         expect(codes.dtype == np.int8, f"codes are {codes.dtype}, not int8")
         expect(np.isfinite(outputs).all(), f"outputs are not finite at {bits} bits")
         expect((codes == np.where(outputs >= 0, 1, -1)).all(), "codes are not the signs of decision_function (0 is +)")
+
+
+def _check_vectors(subject: Subject) -> None:
+    X, y = blobs()
+    fitted = _method(subject).fit(X, y)
+    outputs, vectors = fitted.decision_function(X), fitted.transform(X)
+    expect(outputs.ndim == 2 and len(outputs) == SAMPLES, f"decision_function gives {outputs.shape} for (80, 16)")
+    expect(np.isfinite(outputs).all(), "outputs are not finite")
+    expect(np.array_equal(vectors, outputs), "transform gives other vectors than decision_function")
 
 
 def check_deterministic(subject: Subject) -> None:
@@ -80,11 +96,13 @@ def check_several_labels(subject: Subject) -> None:
     X, y = blobs()
     targets = np.stack([y == 0, y <= 1, y == 2, y >= 2], axis=1).astype(np.uint8)
     codes = _method(subject).fit(X, targets).transform(X)
-    expect(codes.shape == (SAMPLES, BITS), f"codes have shape {codes.shape} after a fit on multi-hot targets")
+    _expect_codes(subject, codes, SAMPLES, "after a fit on multi-hot targets")
 
 
 def check_too_many_bits(subject: Subject) -> None:
     """More bits than the method can give for 30 samples of 4 features: one clear ValueError."""
+    if subject.method_class.ranking == "cosine":
+        raise NotApplicable(NO_CODES)
     X, y = blobs()
     bits = 64
     try:
@@ -113,7 +131,7 @@ def check_few_samples(subject: Subject) -> None:
             expect(str(error) and "\n" not in str(error), f"{case}: the refusal is not one line: {one_line(error)}")
             continue
         expect(case != "one sample", "a single sample is accepted: nothing can be learned from it")
-        expect(codes.shape == (len(rows), BITS), f"{case}: codes have shape {codes.shape}")
+        _expect_codes(subject, codes, len(rows), f"of {case}")
 
 
 def check_repeated_samples(subject: Subject) -> None:
@@ -121,6 +139,11 @@ def check_repeated_samples(subject: Subject) -> None:
     X, y = (np.repeat(values[: SAMPLES // 4], 4, axis=0) for values in blobs())
     X[:, 3] = 1.0
     expect(np.isfinite(_method(subject, 4).fit(X, y).decision_function(X)).all(), "outputs are not finite")
+
+
+def _expect_codes(subject: Subject, codes: NDArray[Any], samples: int, when: str) -> None:
+    width = codes.shape[1] if subject.method_class.ranking == "cosine" else BITS
+    expect(codes.shape == (samples, width), f"codes {when} have shape {codes.shape}, not ({samples}, {width})")
 
 
 def _method(subject: Subject, bits: int = BITS) -> Any:

@@ -15,26 +15,34 @@ from torch import Tensor
 
 from hashbench_dualhash.dual_state import DualState
 from hashbench_dualhash.prox import distance_to_conjugate_subgradient
-from hashbench_dualhash.split_state import SplitState
+from hashbench_dualhash.split_state import SplitState, parts
 
 ACTIVE = 1e-5
 """A dual counts as non-zero from this share of its bound lam on; below lies what rounding leaves."""
 
 
-def lagrangian(similarity: Tensor, h: Tensor, u: Tensor, y: Tensor, sigma: float) -> Tensor:
-    """L, a scalar: mean of f, and (n, K) outputs, codes and multipliers with |y| <= lam."""
-    coupling = 0.5 * sigma * (u - h).square() + y * u - y.abs()
-    return similarity + coupling.sum(dim=1).mean()
+def primal_sums(h: Tensor, u: Tensor) -> Tensor:
+    """(2,): sums over (m, K) outputs and codes of (u - h)^2 and of ||u| - 1|."""
+    return torch.stack([square_sum(u - h), (u.abs() - 1).abs().sum()])
 
 
-def stationarity(h: Tensor, u: Tensor, y: Tensor, sigma: float, lam: float) -> tuple[Tensor, Tensor]:
-    """The u and the y block of dist(0, dL), equation (V.1): root of the mean over samples of the squares.
+def dual_sums(h: Tensor, u: Tensor, y: Tensor, sigma: float, lam: float) -> Tensor:
+    """(4,): sums over (m, K) outputs, codes and multipliers with |y| <= lam.
 
-    u: ||sigma (u_i - h_i) + y_i||; y: distance of u_i to dR*(y_i).
+    sigma/2 (u - h)^2 + y u - |y|, the coupled part of L; [sigma (u - h) + y]^2, the u block of dist(0, dL), equation
+    (V.1); the squared distance of u to dR*(y), the y block; and how many duals are not 0.
     """
-    u_block = (sigma * (u - h) + y).square().sum(dim=1).mean().sqrt()
-    y_block = distance_to_conjugate_subgradient(u, y, lam).square().sum(dim=1).mean().sqrt()
-    return u_block, y_block
+    size, gap = y.abs(), u - h
+    coupled = 0.5 * sigma * square_sum(gap) + torch.dot(y.flatten(), u.flatten()) - size.sum()
+    u_block = square_sum(torch.add(y, gap, alpha=sigma))
+    y_block = square_sum(distance_to_conjugate_subgradient(u, y, lam))
+    return torch.stack([coupled, u_block, y_block, (size > ACTIVE * lam).sum()])
+
+
+def square_sum(values: Tensor) -> Tensor:
+    """Sum of squares in one pass."""
+    flat = values.flatten()
+    return torch.dot(flat, flat)
 
 
 def lyapunov(value: Tensor, inertia: Tensor | float, moved: Tensor, eta_u: float) -> Tensor:
@@ -67,23 +75,31 @@ def split_summary(
         losses: scalars, the similarity losses of the epoch.
         optimizer: what stepped theta.
     """
-    rows = slice(None) if index is None else index
-    u = state.u[rows]
-    report = {"u_distance": (u - h).square().mean().sqrt(), "u_binary_gap": (u.abs() - 1).abs().mean()}
-    if isinstance(state, DualState):
-        y = state.y[rows]
-        value = lagrangian(torch.stack(list(losses)).mean(), h, u, y, state.sigma)
-        u_block, y_block = stationarity(h, u, y, state.sigma, state.lam)
+    dual = isinstance(state, DualState)
+    primal, duals, largest = h.new_zeros(2), h.new_zeros(4), h.new_zeros(())
+    for part in parts(*h.shape):
+        rows = part if index is None else index[part]
+        u = state.u[rows]
+        primal += primal_sums(h[part], u)
+        if dual:
+            y = state.y[rows]
+            duals += dual_sums(h[part], u, y, state.sigma, state.lam)
+            largest = torch.maximum(largest, y.abs().max())
+    distance, gap = primal / h.numel()
+    report = {"u_distance": distance.sqrt(), "u_binary_gap": gap}
+    if dual:
+        coupled, u_block, y_block = duals[:3] / len(h)
+        value = torch.stack(list(losses)).mean() + coupled
+        blocks = [u_block.sqrt(), y_block.sqrt()]
         report |= {
-            "dual_active": (y.abs() > ACTIVE * state.lam).float().mean(),
-            "dual_max": y.abs().max(),
+            "dual_active": duals[3] / h.numel(),
+            "dual_max": largest,
             "lagrangian": value,
-            "stationarity_u": u_block,
-            "stationarity_y": y_block,
+            "stationarity_u": blocks[0],
+            "stationarity_y": blocks[1],
         }
         if hasattr(optimizer, "inertia"):
             report["lyapunov"] = lyapunov(value, optimizer.inertia(), state.moved, state.eta_u)
-        blocks = [u_block, y_block]
         if getattr(optimizer, "gradient_norm", None) is not None:
             report["stationarity_theta"] = optimizer.gradient_norm  # type: ignore[attr-defined]
             blocks.append(optimizer.gradient_norm)  # type: ignore[attr-defined]

@@ -9,6 +9,8 @@ from hashbench.errors import UserError, did_you_mean
 from hashbench.models import CodeBatch, DeepMethod, FitContext
 from hashbench.models.deep import require
 from hashbench_dualhash.losses import pairwise, pointwise, triplet
+from hashbench_dualhash.record import EpochRecord
+from hashbench_dualhash.split_state import parts
 from hashbench_dualhash.stom import StoM
 
 __all__ = ["LikelihoodHash", "StoM"]
@@ -63,8 +65,7 @@ class LikelihoodHash(DeepMethod):
         self.output, self.output_scale, self.batch_norm = output, float(output_scale), batch_norm
         self.classifier = nn.Linear(bits, num_classes) if similarity_loss == "pointwise" else None
         self.register_buffer("oracle_calls", torch.zeros((), dtype=torch.int64))
-        self._losses: list[Tensor] = []
-        self._outputs: list[tuple[Tensor, Tensor]] = []
+        self.record = EpochRecord(num_train)
         self._report: dict[str, float] = {}
 
     def code_layer(self, in_features: int) -> nn.Module:
@@ -89,7 +90,7 @@ class LikelihoodHash(DeepMethod):
         )
         value = self.similarity_term(batch)
         self.oracle_calls += len(batch.codes)
-        self._losses.append(value.detach())
+        self.record.losses.append(value.detach())
         return {"similarity": value}
 
     def similarity_term(self, batch: CodeBatch) -> Tensor:
@@ -102,30 +103,24 @@ class LikelihoodHash(DeepMethod):
 
     def begin_epoch(self, fit: FitContext) -> None:
         """Forget what the last epoch recorded."""
-        self._losses, self._outputs = [], []
+        self.record.clear()
 
     def after_step(self, fit: FitContext, batch: CodeBatch) -> None:
-        """Record the outputs of the step (4 bytes a sample and bit, until the end of the epoch)."""
-        self._outputs.append((batch.index, batch.codes.detach().to(torch.float32, copy=True)))
-
-    def recorded(self) -> tuple[Tensor, Tensor]:
-        """What the epoch recorded: (m,) indices and (m, K) outputs, in the order of the steps."""
-        index, outputs = zip(*self._outputs, strict=True)
-        return torch.cat(index), torch.cat(outputs)
+        """Record the outputs of the step."""
+        self.record.add(batch.index, batch.codes)
 
     def end_epoch(self, fit: FitContext) -> None:
-        """Summarise the epoch for `diagnostics`, and let go of the outputs."""
-        if self._outputs:
+        """Summarise the epoch for `diagnostics`."""
+        if self.record.steps:
             self._report = self.summary()
-            self._losses, self._outputs = [], []
 
     def summary(self) -> dict[str, float]:
-        """Samples whose gradient was taken since the start, and the mean of ||h| - 1| over the epoch."""
-        _, outputs = self.recorded()
-        return {
-            "oracle_calls": float(self.oracle_calls),
-            "quantization_error": float((outputs.abs() - 1).abs().mean()),
-        }
+        """Samples whose gradient was taken since the start, and the mean of ||h| - 1| over the samples of the epoch."""
+        _, outputs = self.record.outputs()
+        gap = outputs.new_zeros(())
+        for part in parts(*outputs.shape):
+            gap += (outputs[part].abs() - 1).abs_().sum()
+        return {"oracle_calls": float(self.oracle_calls), "quantization_error": float(gap) / outputs.numel()}
 
     def diagnostics(self) -> dict[str, float]:
         """The summary of the last epoch."""

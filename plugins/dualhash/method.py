@@ -12,10 +12,12 @@ outputs in [-1, 1] (tanh) and 2 * eta_u * sigma <= 1 the duals stay at zero.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from hashbench.models import CodeBatch, FitContext
+from hashbench.models import CodeBatch, FitContext, passes_on_to
 from hashbench_dualhash.dual_state import DualState, RememberingDualState
 from hashbench_dualhash.split import SplitHash
 from hashbench_dualhash.stom import StoM
@@ -35,55 +37,15 @@ class DualHashStoM(SplitHash):
 
     Args:
         tau: step size of y.
-        others: as in `SplitHash`.
+        detach: cut the network out of the penalty, as the authors' released code does: the gradient with respect to
+            theta is then that of the similarity loss alone, whatever sigma, lam and u are.
+        shared: as in `SplitHash`.
     """
 
-    def __init__(
-        self,
-        *,
-        bits: int,
-        num_classes: int,
-        num_train: int,
-        sigma: float = 0.001,
-        lam: float = 0.05,
-        eta_u: float = 500.0,
-        tau: float = 0.001,
-        dual_update: str = "epoch",
-        inner_sweeps: int = 1,
-        init: str = "itq",
-        update_outputs: str = "auto",
-        reduction: str = "sum_over_bits",
-        detach: bool = False,
-        alpha: float | None = None,
-        max_logit: float = 8.0,
-        similarity_loss: str = "pairwise",
-        margin: float = 2.0,
-        output: str = "tanh",
-        output_scale: float = 1.0,
-        batch_norm: bool = True,
-    ) -> None:
-        super().__init__(
-            bits=bits,
-            num_classes=num_classes,
-            num_train=num_train,
-            sigma=sigma,
-            lam=lam,
-            eta_u=eta_u,
-            dual_update=dual_update,
-            inner_sweeps=inner_sweeps,
-            init=init,
-            update_outputs=update_outputs,
-            reduction=reduction,
-            detach=detach,
-            alpha=alpha,
-            max_logit=max_logit,
-            similarity_loss=similarity_loss,
-            margin=margin,
-            output=output,
-            output_scale=output_scale,
-            batch_norm=batch_norm,
-        )
-
+    @passes_on_to(SplitHash)
+    def __init__(self, *, tau: float = 0.001, detach: bool = False, **shared: Any) -> None:
+        super().__init__(**shared)
+        self.detach = detach
         self.tau = tau
         self.state = self.new_state()
 
@@ -117,18 +79,18 @@ class DualHashStoRM(DualHashStoM):
         """As in `SplitHash`, at u_{k-1} while the optimizer's closure runs; that call's loss is not in the summary."""
         terms = super().loss(batch)
         if self._at_previous:
-            self._losses.pop()
+            self.record.losses.pop()
         return terms
 
     def coupled_codes(self, index: Tensor) -> Tensor:
         """Rows of u_k, or of u_{k-1} at x_{k-1}."""
         if self._at_previous and isinstance(self.state, RememberingDualState):
-            return self.state.u_previous[index]
+            return self.state.u_previous.index_select(0, index)
         return super().coupled_codes(index)
 
     def after_step(self, fit: FitContext, batch: CodeBatch) -> None:
         """As in `SplitHash`; after the first step of an epoch, u_{k-1} has become u_k."""
-        if not self._outputs and isinstance(self.state, RememberingDualState):
+        if not self.record.steps and isinstance(self.state, RememberingDualState):
             self.state.u_previous.copy_(self.state.u)
         super().after_step(fit, batch)
 

@@ -69,11 +69,9 @@ def distance_to_conjugate_subgradient(u: Tensor, y: Tensor, lam: float) -> Tenso
 
     y = 0: max(|u| - 1, 0); 0 < |y| < lam: |u * sgn(y) - 1|; |y| = lam: max(1 - u * sgn(y), 0).
     """
-    along = u * _sign(y)
-    inside = (along - 1).abs()
-    at_bound = (1 - along).clamp(min=0)
-    at_zero = (u.abs() - 1).clamp(min=0)
-    return torch.where(y == 0, at_zero, torch.where(y.abs() >= lam, at_bound, inside))
+    beyond = u * y.sign() - 1
+    active = torch.where(y.abs() < lam, beyond.abs(), beyond.clamp(max=0).neg_())
+    return torch.where(y == 0, (u.abs() - 1).clamp_(min=0), active)
 
 
 def _sign(v: Tensor) -> Tensor:

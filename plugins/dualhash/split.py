@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from hashbench.errors import UserError
-from hashbench.models import CodeBatch, FitContext
+from hashbench.models import CodeBatch, FitContext, passes_on_to
 from hashbench_dualhash.diagnostics import split_summary
 from hashbench_dualhash.initial_codes import INITS, initial_codes
 from hashbench_dualhash.likelihood import LikelihoodHash, choose
-from hashbench_dualhash.split_state import SplitState, latest
+from hashbench_dualhash.split_state import SplitState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,19 +46,17 @@ class SplitHash(LikelihoodHash):
         reduction: of the penalty's squares over the bits in the theta-step. 'sum_over_bits' is the theory's and makes
             the steps of theta, u and y those of one Lagrangian; 'mean_over_bits', the authors', is 1/K of that in the
             theta-step only.
-        detach: cut the network out of the penalty, as the authors' released code does: the gradient with respect to
-            theta is then that of the similarity loss alone, whatever sigma, lam and u are.
-        others: as in `LikelihoodHash`.
+        shared: as in `LikelihoodHash`.
     """
 
     state: SplitState
+    detach: bool = False
+    """Whether the network is cut out of the penalty."""
 
+    @passes_on_to(LikelihoodHash)
     def __init__(
         self,
         *,
-        bits: int,
-        num_classes: int,
-        num_train: int,
         sigma: float = 0.001,
         lam: float = 0.05,
         eta_u: float = 500.0,
@@ -67,27 +65,9 @@ class SplitHash(LikelihoodHash):
         init: str = "itq",
         update_outputs: str = "auto",
         reduction: str = "sum_over_bits",
-        detach: bool = False,
-        alpha: float | None = None,
-        max_logit: float = 8.0,
-        similarity_loss: str = "pairwise",
-        margin: float = 2.0,
-        output: str = "tanh",
-        output_scale: float = 1.0,
-        batch_norm: bool = True,
+        **shared: Any,
     ) -> None:
-        super().__init__(
-            bits=bits,
-            num_classes=num_classes,
-            num_train=num_train,
-            alpha=alpha,
-            max_logit=max_logit,
-            similarity_loss=similarity_loss,
-            margin=margin,
-            output=output,
-            output_scale=output_scale,
-            batch_norm=batch_norm,
-        )
+        super().__init__(**shared)
         choose("dual_update", dual_update, DUAL_UPDATES)
         choose("init", init, INITS)
         choose("update_outputs", update_outputs, UPDATE_OUTPUTS)
@@ -96,15 +76,15 @@ class SplitHash(LikelihoodHash):
             raise UserError(
                 "dual_update = 'full' updates samples that no step has seen: set update_outputs to fresh or auto"
             )
-        self.dual_update, self.init, self.detach = dual_update, init, detach
+        self.dual_update, self.init = dual_update, init
         self.fresh = update_outputs == "fresh" or dual_update == "full"
         self.needs_inputs = self.fresh and dual_update == "batch"
-        self.penalty_weight = 0.5 * sigma / (bits if reduction == "mean_over_bits" else 1)
+        self.penalty_weight = 0.5 * sigma / (self.bits if reduction == "mean_over_bits" else 1)
         self.options: dict[str, Any] = {"sigma": sigma, "lam": lam, "eta_u": eta_u, "sweeps": inner_sweeps}
 
     def coupled_codes(self, index: Tensor) -> Tensor:
         """(b, K): the rows of u that the penalty of this batch sees."""
-        return self.state.u[index]
+        return self.state.u.index_select(0, index)
 
     def loss(self, batch: CodeBatch) -> dict[str, Tensor]:
         """The similarity loss, and the penalty: weight * mean_i ||u_i - h_i||^2."""
@@ -130,17 +110,16 @@ class SplitHash(LikelihoodHash):
             self.state.update(batch.index, outputs_again(fit, batch) if self.fresh else batch.codes.detach())
         elif self.dual_update == "full":
             self.state.update(None, fit.codes())
-        self._measure(fit, steps_left=fit.steps_per_epoch - len(self._outputs))
+        self._measure(fit, steps_left=fit.steps_per_epoch - self.record.steps)
 
     def end_epoch(self, fit: FitContext) -> None:
         """Update u (and y) of all samples of the epoch in mode 'epoch', then summarise."""
-        if not self._outputs:
+        if not self.record.steps:
             return
-        index, outputs = (None, fit.codes()) if self.fresh else latest(*self.recorded())
+        index, outputs = (None, fit.codes()) if self.fresh else self.record.outputs()
         if self.dual_update == "epoch":
             self.state.update(index, outputs)
-        self._report = self.summary() | split_summary(self.state, index, outputs, self._losses, fit.optimizer)
-        self._losses, self._outputs = [], []
+        self._report = self.summary() | split_summary(self.state, index, outputs, self.record.losses, fit.optimizer)
 
     def _measure(self, fit: FitContext, steps_left: int) -> None:
         if steps_left == 1 and hasattr(fit.optimizer, "measure_gradient"):

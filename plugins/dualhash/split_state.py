@@ -7,6 +7,9 @@ updates. A subclass says how the rows advance.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -14,10 +17,10 @@ from hashbench.models.deep import require
 from hashbench_dualhash.prox import prox_w, prox_weakly_convex
 
 CHUNK = 1 << 16
-"""Rows advanced at a time in an update of all samples: what bounds its transient memory."""
+"""Elements worked on at a time where all samples are: few enough to stay in a processor's cache between operations."""
 
 
-class SplitState(nn.Module):
+class SplitState(nn.Module, ABC):
     """u of all samples, with a gradient step on u for the coupling.
 
     Everything is a buffer, so it is in the checkpoint. Several processes that share the samples each keep the whole
@@ -55,9 +58,9 @@ class SplitState(nn.Module):
         """Set u_0 from (N, K) codes, and all else to its first value."""
         self.u.copy_(u)
 
+    @abstractmethod
     def advance(self, h: Tensor, u: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
         """One update of some rows: outputs h and the rows of `buffers_of_state`, all (m, K), to the new rows."""
-        raise NotImplementedError
 
     def coupling_step(self, u: Tensor, h: Tensor) -> Tensor:
         """u - eta_u * sigma * (u - h): the gradient step on the coupling."""
@@ -76,8 +79,7 @@ class SplitState(nn.Module):
             index, outputs = latest(index, outputs)
         count = len(self.u) if index is None else len(index)
         moved = torch.zeros_like(self.moved)
-        for first in range(0, count, CHUNK):
-            part = slice(first, first + CHUNK)
+        for part in parts(count, self.u.shape[1]):
             rows = part if index is None else index[part]
             old = [getattr(self, name)[rows] for name in self.buffers_of_state]
             new = self._sweep(outputs[part], *old)
@@ -141,6 +143,12 @@ class WeaklyConvexState(SplitState):
         w = u + self.inertia * (u - others[0]) if others else u
         new = prox_weakly_convex(self.coupling_step(w, h), self.eta_u, self.lam)
         return (new, u) if others else (new,)
+
+
+def parts(rows: int, width: int) -> Iterator[slice]:
+    """Slices that cover the rows of a matrix, of at most `CHUNK` elements (and at least a row) each."""
+    step = max(1, CHUNK // width)
+    return (slice(first, first + step) for first in range(0, rows, step))
 
 
 def latest(index: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor]:

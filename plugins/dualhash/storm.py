@@ -96,9 +96,7 @@ class StoRM(torch.optim.Optimizer):
             for p, gradient in zip(params, fresh, strict=True):
                 self.state[p]["previous_gradient"] = gradient
         elif head["a"] < 1:
-            for p in params:
-                if "previous" not in self.state[p]:
-                    self.state[p]["previous"] = p.detach().clone(memory_format=torch.preserve_format)
+            self._remember(params)
         if self.measure_gradient and params:
             norms = torch._foreach_norm([self.state[p]["estimate"] for p in params])
             self.gradient_norm = torch.linalg.vector_norm(torch.stack(norms))
@@ -141,12 +139,13 @@ class StoRM(torch.optim.Optimizer):
         fresh: list[Tensor],
         closure: Callable[[], Any] | None,
     ) -> Any:
-        """The second pass: to x_{k-1}, closure, estimator, and back to x_k, which becomes the old point."""
+        """The second pass: to x_{k-1}, closure, estimator, and back to x_k."""
         if closure is None:
             raise UserError("StoRM: step() needs a closure that runs forward and backward of the same batch again")
         moved = [p for p in params if "previous" in self.state[p]]
-        present = [p.detach().clone(memory_format=torch.preserve_format) for p in moved]
-        torch._foreach_copy_(moved, [self.state[p]["previous"] for p in moved])
+        present = [p.data for p in moved]
+        for p in moved:
+            p.data = self.state[p]["previous"]  # the memory changes hands for the closure, and nothing is copied
         self.at_previous = True
         try:
             with torch.enable_grad():
@@ -155,10 +154,18 @@ class StoRM(torch.optim.Optimizer):
             self._correct(params, fresh, {p: old[p] for p in moved})
         finally:
             self.at_previous = False
-            torch._foreach_copy_(moved, present)
-        for p, point in zip(moved, present, strict=True):
-            self.state[p]["previous"] = point
+            for p, point in zip(moved, present, strict=True):
+                p.data = point
         return loss
+
+    def _remember(self, params: list[Tensor]) -> None:
+        """x_k becomes the old point of the next step."""
+        known = [p for p in params if "previous" in self.state[p]]
+        if known:
+            torch._foreach_copy_([self.state[p]["previous"] for p in known], known)
+        for p in params:
+            if "previous" not in self.state[p]:
+                self.state[p]["previous"] = p.detach().clone(memory_format=torch.preserve_format)
 
 
 def _gradients(groups: list[tuple[dict[str, Any], list[Tensor]]], own: bool = False) -> list[Tensor]:

@@ -11,7 +11,7 @@ import pytest
 from hashbench import atomic
 from hashbench.engine.reporter import Reporter
 from hashbench.errors import RunFailedError, UserError
-from hashbench.evaluation import evaluate
+from hashbench.evaluation import binarize, evaluate, pack_codes
 
 
 def codes_of(outcome):
@@ -34,6 +34,9 @@ def test_a_run_learns_and_writes_all_that_the_design_names(do_run):
     arrays = codes_of(outcome)
     assert arrays["query_codes"].shape == (500, 2)
     assert arrays["database_codes"].shape == (1000, 2)
+    kept = arrays["query_outputs"]
+    assert kept.shape == (64, 12)
+    assert np.array_equal(pack_codes(binarize(kept)), arrays["query_codes"][:64])
     again = evaluate(
         arrays["query_codes"],
         arrays["database_codes"],

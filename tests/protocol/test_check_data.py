@@ -58,7 +58,7 @@ def numbers(output, role):
 def test_sound_protocol(check):
     done = check("my-digits-protocol")
     assert done.exit_code == 0, done.output
-    assert numbers(done.output, "train") == ["1,000", "97", "102", "0"]
+    assert numbers(done.output, "train") == ["1,000", "10", "97", "102", "0", "0"]
     assert numbers(done.output, "test")[0] == "500"
     assert "train and database share 1,000 rows" in done.output
     assert read_manifest("digits").checksum in done.output
@@ -79,8 +79,8 @@ def test_counts_and_repeats_of_one_s_own_split(check):
     x[1] = x[0]
     done = check("my-protocol", "--data-root", "mine.npz", x=x)
     assert done.exit_code == 0, done.output
-    assert numbers(done.output, "train") == ["4", "1", "3", "1"]
-    assert numbers(done.output, "test") == ["2", "0", "2", "0"]
+    assert numbers(done.output, "train") == ["4", "2", "1", "3", "0", "1"]
+    assert numbers(done.output, "test") == ["2", "1", "2", "2", "0", "0"]
 
 
 @pytest.mark.parametrize(("query", "where"), [(6, "train"), (6, "validation"), (4, "train")])

@@ -81,6 +81,13 @@ def test_title_and_the_way_to_the_rows_do_not_count():
     assert of({"split": SplitEntry(fractions={"test": 0.2, "validation": 0.1}, seed=4)}) == of()
 
 
+def test_allowed_overlaps_are_said_and_count():
+    allowed = ProtocolEntry(**{**ENTRY, "split": SplitEntry(manifest="digits", sha256="0", allow={"train+test": 3})})
+    assert description(allowed, **FACTS)["split_allows"] == {"train+test": 3}
+    assert fingerprint(allowed, **FACTS) != of()
+    assert "split_allows" not in description(ProtocolEntry(**ENTRY), **FACTS)
+
+
 def test_description_survives_the_result_file():
     kept = json.loads(json.dumps(description(ProtocolEntry(**ENTRY), **FACTS)))
     assert fingerprint_of(kept) == of()

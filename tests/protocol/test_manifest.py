@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hashbench.catalog import SplitEntry
+from hashbench.catalog import SplitEntry, load_catalog
 from hashbench.data.digits import Digits
+from hashbench.data.published_list import read_published
 from hashbench.errors import UserError
 from hashbench.protocol import SplitError, load_split, read_manifest, shipped_manifests
 from hashbench.protocol.stratified import class_quota
 
+CATALOG = load_catalog()
 ROWS = {"train": [0, 1, 2], "validation": [3, 4], "test": [5, 6]}
 LABELS = np.arange(10) % 2
 
@@ -121,9 +123,13 @@ def test_misspelt_name_of_a_shipped_manifest():
 
 @pytest.mark.parametrize("name", list(shipped_manifests()))
 def test_shipped_manifests_are_sound(name):
-    split = read_manifest(name)
-    assert split.name == name
-    assert max(rows.max() for rows in split.arrays.values()) < {"digits": 1797}.get(name, 60_000)
+    entry = next(entry.split for entry in CATALOG.protocols.values() if entry.split.manifest == name)
+    split = read_manifest(name, entry.allow)
+    assert (split.name, split.checksum) == (name, entry.sha256)
+    dataset = next(entry.dataset for entry in CATALOG.protocols.values() if entry.split.manifest == name)
+    published = CATALOG.datasets[dataset].hparams.get("published")
+    length = len(read_published(published)[0]) if published else {"digits": 1797}.get(dataset, 60_000)
+    assert max(rows.max() for rows in split.arrays.values()) < length
 
 
 def fractions(test=0.2, validation=0.1, seed=0, **more):

@@ -78,6 +78,24 @@ def test_only_the_first_rows_are_named():
         Split(many, [200], [201], [201], many)
 
 
+def test_a_published_breach_is_allowed_by_its_exact_counts():
+    rows = {**GOOD, "test": [0, 7, 7, 3]}
+    allow = {"test": 1, "train+test": 1, "validation_database+test": 1, "database+test": 1}
+    assert Split(**rows, allow=allow).counts["test"] == 4
+    assert Split(**rows, allow=allow).checksum == split_checksum({role: np.array(rows[role]) for role in ROLES})
+    with pytest.raises(SplitError, match=r"train and test share 1 rows \(first: 3\), 2 are allowed"):
+        Split(**rows, allow={**allow, "train+test": 2})
+    with pytest.raises(SplitError, match=r"train and test share 1 rows \(first: 3\);"):
+        Split(**rows, allow={role: count for role, count in allow.items() if role != "train+test"})
+    with pytest.raises(SplitError, match=r"validation and test share 0 rows, 4 are allowed"):
+        Split(**rows, allow={**allow, "validation+test": 4})
+
+
+def test_a_misspelt_allowance_is_explained():
+    with pytest.raises(SplitError, match=r"allow names 'test\+train'\. .*Known: .*train\+test,"):
+        Split(**GOOD, allow={"test+train": 1})
+
+
 def test_checksum_is_the_documented_one():
     text = b""
     for role in ROLES:

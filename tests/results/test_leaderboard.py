@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-import time
+import re
 from pathlib import Path
 
 import numpy as np
@@ -185,6 +185,15 @@ def test_rank_intervals_are_shown(make_record) -> None:
     assert section.note == ""
 
 
+def test_rows_without_the_metric_come_last_and_the_table_says_which_setting_is_which(make_record) -> None:
+    records = [make_record("z", metrics={"map": math.nan}), make_record("a", value=0.1), make_record("a", hparams={})]
+    (section,) = sections(table(records))
+    names = [row[section.columns.index("method")] for row in section.rows]
+    assert names[2] == "z"
+    assert all(re.fullmatch(r"a \([0-9a-f]{6}\)", name) for name in names[:2])
+    assert names[0] != names[1]
+
+
 def test_undefined_values_are_a_dash(make_record) -> None:
     (section,) = sections(table([make_record(metrics={"map": math.nan}, timing={}, peak_memory_mb=math.nan)]))
     cells = dict(zip(section.columns, section.rows[0], strict=True))
@@ -224,7 +233,8 @@ def test_markdown_is_one_table_a_fingerprint(make_record) -> None:
 # --- size
 
 
-def test_a_thousand_runs_take_less_than_two_seconds(tmp_path: Path, make_record) -> None:
+def test_a_thousand_runs_are_all_counted(tmp_path: Path, make_record) -> None:
+    """How long it takes is measured by benchmarks/leaderboard.py."""
     rng = np.random.default_rng(0)
     names = ["map", "map_worst", "map_best", *(f"precision@{100 * n}" for n in range(1, 41))]
     history = [{"epoch": epoch, "loss": 1 / epoch, "lr": 0.1, "map": 0.5, "seconds": 1.25} for epoch in range(1, 51)]
@@ -235,12 +245,13 @@ def test_a_thousand_runs_take_less_than_two_seconds(tmp_path: Path, make_record)
         folder.mkdir(parents=True)
         record = make_record(method, bits, seed, metrics=values, history=history)
         (folder / "result.json").write_text(record.to_json(), encoding="utf-8")
-    start = time.process_time()
     records, problems, _ = collect(tmp_path)
     frame = table(records)
     text = to_csv(frame) + to_markdown(frame, differences=headings(records))
-    taken = time.process_time() - start
     assert problems == []
     assert list(frame["seeds"]) == [5] * 200
     assert len(text.splitlines()) > 400
-    assert taken < 2, f"{taken:.2f} s"
+    by_hand = np.mean([r.metrics["map"] for r in records if (r.method, r.bits) == ("m7", 24)])
+    assert frame.set_index(["method", "bits"]).loc[("m7", 24), "map_mean"] == pytest.approx(by_hand)
+    for bits, group in frame.groupby("bits"):
+        assert list(group["map_mean"]) == sorted(group["map_mean"], reverse=True), bits

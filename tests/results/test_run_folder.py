@@ -174,10 +174,21 @@ def test_codes_come_back_under_the_names_of_the_design(folder: RunFolder) -> Non
         assert found["query_codes"].dtype == np.uint8
 
 
+def test_outputs_of_the_first_queries_may_be_kept(folder: RunFolder) -> None:
+    outputs = np.linspace(-1, 1, 12).reshape(1, 12)
+    with folder.claim():
+        folder.write_codes(**codes(), query_outputs=outputs)
+    with np.load(folder.path / "codes.npz", allow_pickle=False) as found:
+        assert found["query_outputs"].dtype == np.float32
+        np.testing.assert_allclose(found["query_outputs"], outputs, atol=1e-7)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
         {"bits": 17},
+        {"query_outputs": np.zeros((3, 12))},
+        {"query_outputs": np.zeros((2, 11))},
         {"query_codes": np.zeros((2, 2), dtype=np.int8)},
         {"database_labels": np.zeros(4)},
         {"query_index": np.zeros(3)},

@@ -1,0 +1,66 @@
+"""`hashbench figures`: from run folders to the figures of the papers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+# ruff: noqa: UP045 - typer reads these annotations at run time on Python 3.10
+
+
+def figures(
+    runs: Annotated[list[Path], typer.Argument(help="Folders that hold runs, at any depth.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder for the figures and their index.md.", show_default=False)],
+    kinds: Annotated[
+        Optional[str],
+        typer.Option(
+            help="Only these, with commas between them: training, topk, radius, pr, bits, radius-bits, tradeoff, "
+            "distances, sensitivity, optimizers, diagnostics, codes. By default all that the runs allow."
+        ),
+    ] = None,
+    formats: Annotated[str, typer.Option("--format", help="png, pdf, or both.")] = "png,pdf",
+    methods: Annotated[
+        Optional[str], typer.Option(help="Only these methods, in this order: dualhash_stom,hashnet.")
+    ] = None,
+    bits: Annotated[Optional[str], typer.Option(help="Only these code lengths: 32, or 16,32.")] = None,
+    protocol: Annotated[Optional[str], typer.Option(help="Only this protocol.")] = None,
+) -> None:
+    """Draw figures from finished runs; index.md in the folder says what each shows.
+
+    Runs of different protocol fingerprints never share a figure. Runs that cannot be read are named and left out; the
+    exit code is then 1.
+    """
+    from rich.console import Console
+
+    from hashbench.cli.selection import finished_runs
+    from hashbench.report.figures.draw import INDEX, check_names, draw
+
+    asked, endings = check_names(_listed(kinds), _listed(formats))
+    chosen, problems = finished_runs(runs, protocol=protocol, bits=bits, methods=methods)
+    if chosen:
+        with Console(stderr=True).status("measuring codes") as progress:
+            drawn = draw(
+                chosen,
+                out,
+                kinds=asked,
+                formats=endings,
+                first=_listed(methods) or (),
+                tell=lambda name: progress.update(f"drawing {name}"),
+            )
+        problems += drawn.problems
+        for problem in drawn.problems:
+            typer.echo(f"warning: {problem}", err=True)
+        for kind, files in drawn.files.items():
+            typer.echo(f"{kind:<12} {len(files):>4} {'file ' if len(files) == 1 else 'files'}  {files[0].name}, ...")
+        for kind, needs in drawn.skipped.items():
+            typer.echo(f"{kind:<12} not drawn: no run has {needs}")
+        typer.echo(f"{sum(map(len, drawn.files.values()))} files in {out}; {out / INDEX} says what each shows.")
+    if problems:
+        raise typer.Exit(1)
+
+
+def _listed(text: str | None) -> list[str] | None:
+    """Names with commas between them."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]

@@ -1,0 +1,99 @@
+"""What `hashbench leaderboard` prints: the tables, the comparison of two methods, the average ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hashbench.results.sections import LEGEND
+
+if TYPE_CHECKING:
+    from hashbench.results.average_rank import AverageRanks
+    from hashbench.results.comparison import Comparison
+    from hashbench.results.sections import Section
+
+_WIDTH_OF_A_FILE = 200
+"""Characters of a line where the output is no terminal: no cell is folded."""
+
+
+def show_sections(parts: Sequence[Section]) -> None:
+    """Print the leaderboard."""
+    console = _console()
+    for part in parts:
+        _print(console, part.heading, part.note, part.columns, part.rows, left=("method", "seeds"), whole=4)
+    if parts:
+        console.print(Text(LEGEND, style="dim"))
+
+
+def show_comparisons(found: Sequence[Comparison], names: tuple[str, str], metric: str) -> None:
+    """Print the difference of two methods, one line a protocol and number of bits."""
+    rows = []
+    for protocol, fingerprint, bits, seeds, difference in found:
+        d = difference
+        verdict = "not separable" if not d.separable else f"{names[0] if d.mean > 0 else names[1]} is higher"
+        smallest = d.p_value <= 2 / 1000
+        rows.append(
+            [
+                f"{protocol} ({fingerprint[:8]})",
+                str(bits),
+                "1 seed" if len(seeds) == 1 else f"{len(seeds)} seeds",
+                str(d.queries),
+                f"{d.mean:+.4f}",
+                f"[{d.low:+.4f}, {d.high:+.4f}]",
+                "< 0.002" if smallest else f"{d.p_value:.3f}",
+                verdict,
+            ]
+        )
+    columns = ["protocol", "bits", "seeds", "queries", "difference", "95 % interval", "p", ""]
+    note = (
+        "Paired bootstrap over queries, values averaged over the common seeds. It speaks of other queries for these "
+        "trained models, not of other trainings; p is not corrected for the number of lines."
+    )
+    title = f"{metric}: {names[0]} minus {names[1]}"
+    _print(_console(), title, note, columns, rows, left=("protocol", "seeds", ""), whole=8)
+
+
+def show_average_ranks(ranks: AverageRanks) -> None:
+    """Print the methods by average rank, and which are not separable."""
+    rows = [[f"{rank:.2f}", name] for name, rank in zip(ranks.methods, ranks.ranks, strict=True)]
+    test = ranks.test
+    groups = "; ".join(f"{ranks.methods[first]} to {ranks.methods[last]}" for first, last in ranks.groups)
+    note = (
+        f"Over {', '.join(ranks.comparisons)}. Friedman: chi2 = {test.chi2:.2f}, F = {test.f:.2f}, "
+        f"p = {test.p_value:.2g}. Critical difference (Nemenyi, 0.05): {ranks.critical_difference:.2f}. "
+        f"Not separable: {groups or 'none'}."
+    )
+    if ranks.left_out:
+        note += f" Left out, not in all of them: {', '.join(ranks.left_out)}."
+    _print(_console(), "Average rank", note, ["average rank", "method"], rows, left=("method",), whole=2)
+
+
+def _console() -> Console:
+    """As wide as it needs where nobody looks at a terminal."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDTH_OF_A_FILE)
+
+
+def _print(
+    console: Console,
+    title: str,
+    note: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    left: Sequence[str],
+    whole: int,
+) -> None:
+    """Print one table; columns named in `left` start at the left, the first `whole` ones are not folded."""
+    grid: Any = Table(title=Text(title), title_justify="left")
+    for place, column in enumerate(columns):
+        grid.add_column(column, justify="left" if column in left else "right", no_wrap=place < whole)
+    for row in rows:
+        grid.add_row(*(Text(cell) for cell in row))
+    console.print(grid)
+    if note:
+        console.print(Text(note, style="italic"))

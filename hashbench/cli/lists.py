@@ -1,0 +1,36 @@
+"""Lists on the command line: names and whole numbers with commas between them."""
+
+from __future__ import annotations
+
+from hashbench.errors import UserError
+
+
+def words(text: str, option: str) -> list[str]:
+    """`dsh, csq` -> ['dsh', 'csq'], each once.
+
+    Raises:
+        UserError: there is none; the message names the option.
+    """
+    found = [word.strip() for word in text.split(",") if word.strip()]
+    if not found:
+        raise UserError(f"{option} {text!r}: expected names, comma-separated")
+    return list(dict.fromkeys(found))
+
+
+def numbers(text: str, option: str) -> list[int]:
+    """`0-2,5` -> [0, 1, 2, 5], each once.
+
+    Raises:
+        UserError: something else, or a range that runs backwards; the message names the option.
+    """
+    found: list[int] = []
+    for word in words(text, option):
+        first, dash, last = word.partition("-")
+        try:
+            span = range(int(first), int(last) + 1) if dash else [int(first)]
+        except ValueError:
+            span = []
+        if not span:
+            raise UserError(f"{option} {text!r}: expected whole numbers or ranges, such as 16,32 or 0-4")
+        found += span
+    return list(dict.fromkeys(found))

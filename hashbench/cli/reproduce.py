@@ -1,0 +1,146 @@
+"""`hashbench reproduce TABLE`: a table or figure of the papers, our numbers beside the printed ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional, cast
+
+import typer
+
+from hashbench.cli.options import Plugins
+from hashbench.cli.run_options import WorkerOptions, with_options
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from hashbench.reproduce.plan import Plan
+    from hashbench.reproduce.targets import Budget
+    from hashbench.results.collect import StoredRun
+
+# ruff: noqa: UP045 - typer reads these annotations at run time on Python 3.10
+
+
+@with_options
+def reproduce(
+    workers: WorkerOptions,
+    table: Annotated[
+        Optional[str], typer.Argument(help="table2, fig4, linf-table2, ...; nothing: the list of them.")
+    ] = None,
+    budget: Annotated[
+        str, typer.Option(help="smoke: digits, a minute. cpu: CIFAR-10, frozen features. full: the paper's protocol.")
+    ] = "smoke",
+    methods: Annotated[Optional[str], typer.Option(help="Only these of the table, comma-separated.")] = None,
+    bits: Annotated[Optional[str], typer.Option(help="Code lengths, in place of the budget's.")] = None,
+    seeds: Annotated[Optional[str], typer.Option(help="Seeds: 0-2 or 0,3,5, in place of the budget's.")] = None,
+    epochs: Annotated[Optional[int], typer.Option(help="Epochs, in place of the budget's.")] = None,
+    data_root: Annotated[
+        Optional[list[str]], typer.Option(help="DATASET=PATH, or PATH for all data sets. Repeatable.")
+    ] = None,
+    weights: Annotated[Optional[Path], typer.Option(help="File of backbone weights.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    out: Annotated[Path, typer.Option(help="Folder of the runs and of the comparison.")] = Path("runs"),
+    plugin: Plugins = None,
+) -> None:
+    """Make a table or figure of the papers again, and say what was reduced and what is not comparable.
+
+    Finished runs are used as they are: the same call completes a killed one, and a call after that only prints.
+    """
+    from hashbench.catalog import load_catalog
+    from hashbench.cli.lists import numbers, words
+    from hashbench.errors import UserError, did_you_mean
+    from hashbench.reproduce.plan import make_plan
+    from hashbench.reproduce.planner import Choices
+    from hashbench.reproduce.targets import BUDGETS
+
+    if table is None:
+        _list_targets()
+        return
+    if budget not in BUDGETS:
+        raise UserError(f"--budget {budget}: no such budget. {did_you_mean(budget, BUDGETS)}")
+    workers.check()
+    catalog = load_catalog(plugin or ())
+    choices = Choices(
+        methods=words(methods, "--methods") if methods is not None else None,
+        bits=numbers(bits, "--bits") if bits is not None else None,
+        seeds=numbers(seeds, "--seeds") if seeds is not None else None,
+        epochs=epochs,
+        roots=_roots(data_root or [], catalog.datasets),
+        weights=weights,
+        out=out,
+        device=device,
+        plugins=tuple(plugin or ()),
+    )
+    plan = make_plan(table, cast("Budget", budget), catalog, choices)
+    _work(plan, workers, device, out)
+
+
+def _work(plan: Plan, workers: WorkerOptions, device: str, out: Path) -> None:
+    import sys
+
+    from hashbench.engine.sweep import find_run, sweep
+    from hashbench.errors import RunFailedError
+    from hashbench.reproduce.compare import compare
+    from hashbench.reproduce.plan import run_key
+    from hashbench.reproduce.write import to_csv, to_markdown
+    from hashbench.results.atomic import write_text
+    from hashbench.results.collect import StoredRun
+    from hashbench.results.folder import RESULT
+    from hashbench.results.record import load_record
+
+    def tell(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    for line in plan.reduced:
+        tell(f"reduced: {line}")
+    outcome = sweep(plan.runs, lambda: workers.make(device), tell)
+    found = {run_key(spec): folder for spec in plan.runs if (folder := find_run(spec)) and folder[1]}
+    stored = {key: StoredRun(folder, load_record(folder / RESULT)) for key, (folder, _) in found.items()}
+    records = {key: run.record for key, run in stored.items()}
+    rows = compare(plan, records)
+    text = to_markdown(plan, rows, records.values(), [str(failure) for failure in outcome.failed])
+    stem = f"{plan.name}-{plan.budget}"
+    out.mkdir(parents=True, exist_ok=True)
+    write_text(out / f"{stem}.md", text)
+    write_text(out / f"{stem}.csv", to_csv(plan.name, plan.budget, rows))
+    typer.echo(text)
+    typer.echo(f"comparison in {out / stem}.md and .csv; runs in {out}")
+    if plan.target.figures and stored:
+        _draw(plan, list(stored.values()), out / stem)
+    if outcome.no_room:
+        raise RunFailedError(f"no room to write in {out}: free space, then the same command goes on")
+    if outcome.failed:
+        raise typer.Exit(1)
+
+
+def _draw(plan: Plan, runs: list[StoredRun], folder: Path) -> None:
+    from hashbench.report.figures.draw import INDEX, draw
+
+    drawn = draw(runs, folder, kinds=plan.target.figures)
+    for problem in drawn.problems:
+        typer.echo(f"warning: {problem}", err=True)
+    typer.echo(f"{sum(map(len, drawn.files.values()))} figures in {folder}; {folder / INDEX} says what each shows")
+
+
+def _roots(given: list[str], datasets: Collection[str]) -> dict[str, Path]:
+    """`cifar10=DIR` or `DIR` -> data set ("" for all) -> path."""
+    from hashbench.errors import UserError, did_you_mean
+
+    roots: dict[str, Path] = {}
+    for text in given:
+        name, equals, path = text.partition("=")
+        if not equals:
+            name, path = "", text
+        if name and name not in datasets:
+            raise UserError(f"--data-root {text}: no data set named {name!r}. {did_you_mean(name, datasets)}")
+        if not Path(path).expanduser().exists():
+            raise UserError(f"--data-root {text}: there is no such file or folder: {path or 'nothing given'}")
+        roots[name] = Path(path).expanduser()
+    return roots
+
+
+def _list_targets() -> None:
+    from hashbench.reproduce.targets import BUDGETS, targets_file
+
+    for name, target in targets_file().targets.items():
+        typer.echo(f"{name:<12} {target.title}")
+    typer.echo(f"\nhashbench reproduce NAME --budget {'|'.join(BUDGETS)}")

@@ -1,0 +1,129 @@
+"""Decoded images, made once and kept on disk as one uint8 array that every later run maps into memory.
+
+One entry is two files below `images` in the cache folder: `<digest>.npy`, the pixels (N, 3, size, size), and
+`<digest>.json`, written last, with what they were made of. The digest is over folder, paths, sizes and times of change
+of the image files and over the stored size, so a changed, added or removed image makes another entry. Entries may be
+deleted at any time. ImageNet-100 (133,503 images) at 256 pixels takes 26 GB.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from hashbench.atomic import atomic_write
+from hashbench.backbones.feature_cache import FeatureCache
+from hashbench.data.decode import decode_all
+from hashbench.data.image_index import DataError, ImageIndex, Problem
+from hashbench.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+_BAR = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+_FORMAT = 1
+"""Raised whenever the same file would be stored as other pixels."""
+
+
+def stored_images(index: ImageIndex, size: int) -> tuple[np.ndarray, str]:
+    """The pixels of all rows, from the cache or decoded into it; several processes decode them once.
+
+    Args:
+        index: the images, all there.
+        size: pixels a side.
+
+    Returns:
+        (N, 3, size, size) uint8, mapped copy-on-write, so that changing it changes no file; and the sha256 (hex) over
+        the bytes of all image files in their order.
+
+    Raises:
+        DataError: images that cannot be decoded, all of them.
+        UserError: the cache folder cannot be written, or has no room.
+    """
+    folder = FeatureCache().root / "images"
+    entry = folder / _digest(index, size)
+    shape = (len(index), 3, size, size)
+    found = _read(entry, shape)
+    if found is None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(entry.with_suffix(".lock")):
+                found = _read(entry, shape) or _build(entry, index, shape)
+        except OSError as error:
+            gigabytes = np.prod(shape, dtype=float) / 1e9
+            raise UserError(
+                f"{index.name}: the decoded images ({gigabytes:.1f} GB) cannot be kept in {folder} "
+                f"({error.strerror or error}); set HASHBENCH_CACHE to a folder with room, or a smaller dataset.size"
+            ) from error
+    return found
+
+
+def unreadable(index: ImageIndex) -> list[Problem]:
+    """Those of the images that are there and cannot be decoded."""
+    files = index.files
+    rows = [row for row, file in enumerate(files) if file.is_file()]
+    decoded = (each for block in decode_all([files[row] for row in rows], 8) for each in block)
+    return [_problem(index, row, each.fault) for row, each in zip(rows, decoded, strict=True) if each.fault]
+
+
+def _digest(index: ImageIndex, size: int) -> str:
+    digest = hashlib.sha256(json.dumps([_FORMAT, size, str(index.root.resolve())]).encode())
+    for path, file in zip(index.paths, index.files, strict=True):
+        facts = file.stat()
+        digest.update(json.dumps([path, facts.st_size, facts.st_mtime_ns]).encode())
+    return digest.hexdigest()
+
+
+def _read(entry: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, str] | None:
+    """What an earlier call kept; None if it is not there, or not whole."""
+    try:
+        source = json.loads(entry.with_suffix(".json").read_text())["source"]
+        pixels = np.load(entry.with_suffix(".npy"), mmap_mode="c", allow_pickle=False)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, LookupError, TypeError, EOFError) as error:
+        logger.warning("decoded images %s are damaged (%s): decoding them again", entry, error)
+        return None
+    return (pixels, source) if pixels.shape == shape and pixels.dtype == np.uint8 else None
+
+
+def _build(entry: Path, index: ImageIndex, shape: tuple[int, ...]) -> tuple[np.ndarray, str]:
+    """Decode into the cache; the caller holds the lock."""
+    if shutil.disk_usage(entry.parent).free < np.prod(shape, dtype=float):
+        raise OSError("not enough room on the disk")
+    entry.with_suffix(".json").unlink(missing_ok=True)
+    print(f"{index.name}: decoding {len(index):,} images to {shape[2]} pixels, once", file=sys.stderr, flush=True)
+    source, problems, done = hashlib.sha256(), [], 0
+    progress = Progress(*_BAR, console=Console(stderr=True), disable=not sys.stderr.isatty())
+    with progress as bar, atomic_write(entry.with_suffix(".npy")) as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        task = bar.add_task("decoding", total=len(index))
+        for block in decode_all(index.files, shape[2]):
+            problems += [_problem(index, done + i, each.fault) for i, each in enumerate(block) if each.fault]
+            for each in block:
+                source.update(each.sha256)
+                if each.pixels is not None and not problems:
+                    file.write(each.pixels.data)
+            done += len(block)
+            bar.update(task, completed=done)
+        if problems:
+            raise DataError(index.name, problems, index)
+    facts = {"source": source.hexdigest(), "images": len(index), "size": shape[2], "root": str(index.root)}
+    with atomic_write(entry.with_suffix(".json")) as file:
+        file.write(json.dumps(facts, indent=1).encode())
+    found = _read(entry, shape)
+    if found is None:
+        raise OSError("it does not read back")
+    return found
+
+
+def _problem(index: ImageIndex, row: int, fault: str) -> Problem:
+    return Problem("unreadable image", index.places[row], f"{index.paths[row]} ({fault})")

@@ -1,0 +1,123 @@
+"""The encoder as one file that runs without hashbench: stored rows in, packed codes out, through torch.export."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hashbench.engine.encode_run import RunEncoder
+from hashbench.engine.model import ShallowModel
+from hashbench.models import ShallowMethod
+
+WIDEST = 8192
+"""Features up to which a shallow method is tried for being affine: the trial takes a square matrix of that side."""
+
+
+class NotExportedError(Exception):
+    """The encoder cannot be written as a file; the message says why, in half a sentence."""
+
+
+class Deployed(nn.Module):
+    """(b, C, H, W) uint8 or (b, d) float32 rows -> (b, ceil(K/8)) uint8, packed little-endian.
+
+    Args:
+        encoder: rows -> (b, K) outputs whose signs are the bits.
+        bits: K.
+    """
+
+    def __init__(self, encoder: nn.Module, bits: int) -> None:
+        super().__init__()
+        self.encoder, self.padding = encoder, -bits % 8
+        self.register_buffer("places", 2 ** torch.arange(8))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Encode and pack."""
+        bits = nn.functional.pad((self.encoder(rows) >= 0).long(), (0, self.padding))
+        return (bits.unflatten(1, (-1, 8)) * self.places).sum(2).to(torch.uint8)
+
+
+class Affine(nn.Module):
+    """features -> features @ weight + bias in float64: a shallow method whose function is affine.
+
+    Args:
+        weight: (d, K) float64; bias: (K,) float64.
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, weight: np.ndarray, bias: np.ndarray) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.from_numpy(weight))
+        self.register_buffer("bias", torch.from_numpy(bias))
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        """(b, ...) images (flattened) or features -> (b, K) float64."""
+        return inputs.flatten(1).double() @ self.weight + self.bias
+
+
+def affine_form(method: ShallowMethod, rows: np.ndarray) -> Affine | None:
+    """The affine map that a fitted method computes, or None if it computes another function.
+
+    The map is read off at 0 and at the unit vectors, and must then agree at `rows`.
+
+    Args:
+        rows: (n, d) float64, real features.
+    """
+    if rows.shape[1] > WIDEST:
+        return None
+    bias = method.decision_function(np.zeros((1, rows.shape[1])))[0]
+    weight = method.decision_function(np.eye(rows.shape[1])) - bias
+    expected, found = method.decision_function(rows), rows @ weight + bias
+    if not np.allclose(found, expected, rtol=1e-6, atol=1e-8 * np.abs(expected).max()):
+        return None
+    return Affine(weight, bias)
+
+
+def deployed(encoder: RunEncoder, sample: Tensor) -> Deployed:
+    """The encoder in a form that torch.export takes.
+
+    Args:
+        sample: some rows as the table stores them.
+
+    Raises:
+        NotExportedError: a shallow method whose function is not affine.
+    """
+    module, model = encoder.module, encoder.experiment.model
+    if isinstance(model, ShallowModel):
+        with torch.no_grad():
+            features = module.features(sample).flatten(1).double().numpy()
+        affine = affine_form(model.method, features)
+        if affine is None:
+            name = encoder.experiment.spec.method
+            raise NotExportedError(f"{name} does not compute an affine function; `hashbench search` encodes with it")
+        module = type(module)(module.transform, module.backbone, module.precision, affine)
+    return Deployed(module, encoder.finished.codes.bits).eval()
+
+
+def write_encoder(module: Deployed, sample: Tensor, path: Path) -> None:
+    """Write a module with torch.export, for batches of any size.
+
+    Raises:
+        NotExportedError: torch cannot follow the network.
+    """
+    batch = torch.export.Dim("batch", min=1, max=2**16)
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's notices about its own internals
+            program = torch.export.export(module, (sample,), dynamic_shapes=({0: batch},), strict=False)
+            torch.export.save(program, path)
+    except (RuntimeError, ValueError, TypeError, AttributeError, NotImplementedError, AssertionError) as error:
+        path.unlink(missing_ok=True)
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
+        raise NotExportedError(f"torch.export does not follow the network ({reason})") from error
+
+
+def run_encoder_file(path: Path, rows: Tensor) -> np.ndarray:
+    """What the file gives for some rows: (n, ceil(K/8)) uint8."""
+    with torch.no_grad():
+        return torch.export.load(path).module()(rows).numpy()

@@ -1,0 +1,141 @@
+"""Processes on this machine. One that dies takes its own task with it and nothing else."""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.connection
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from types import TracebackType
+from typing import Any
+
+from hashbench.engine.executors.base import Ended, cores, thread_limits
+from hashbench.engine.executors.worker import serve
+
+
+class LocalExecutor:
+    """Worker processes that are started when first needed and keep what they have loaded for their next task.
+
+    Args:
+        workers: processes at a time; each gets an equal share of the cores.
+        gpus: names for CUDA_VISIBLE_DEVICES; the workers are dealt out over them in turn.
+    """
+
+    def __init__(self, workers: int, gpus: Sequence[str] = ()) -> None:
+        self.workers = workers
+        self.threads: int | None = cores()
+        limits = thread_limits(max(1, cores() // workers))
+        self._slots = [
+            _Slot(limits | ({"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {}))
+            for number in range(workers)
+        ]
+
+    def start(self, key: int, function: Callable[..., Any], *arguments: Any) -> None:
+        """See `Executor`."""
+        idle = [slot for slot in self._slots if slot.key is None]
+        # One that has worked before holds its data already.
+        slot = next((slot for slot in idle if slot.process is not None), idle[0])
+        slot.start(key, function, arguments)
+
+    def wait(self, timeout: float | None = None) -> list[Ended]:
+        """See `Executor`."""
+        busy = {slot.pipe: slot for slot in self._slots if slot.key is not None and slot.pipe is not None}
+        if not busy:
+            time.sleep(timeout or 0)
+            return []
+        ready = multiprocessing.connection.wait(busy, timeout)
+        return [slot.end() for pipe, slot in busy.items() if pipe in ready]
+
+    def __enter__(self) -> LocalExecutor:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let idle workers go. Those with a task are stopped: what they have written is whole, and can be resumed."""
+        for slot in self._slots:
+            slot.dismiss()
+        for slot in self._slots:
+            slot.join()
+
+
+class _Slot:
+    """One worker process, or the place of one."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.environment = environment
+        self.process: SpawnProcess | None = None
+        self.pipe: Connection | None = None
+        self.key: int | None = None
+
+    def start(self, key: int, function: Callable[..., Any], arguments: Sequence[Any]) -> None:
+        if self.process is None or not self.process.is_alive():
+            self._launch()
+        assert self.pipe is not None
+        self.key = key
+        with suppress(OSError):  # it has died just now: `end` will find that out
+            self.pipe.send((function, arguments))
+
+    def end(self) -> Ended:
+        """What came through the pipe: the answer, or its end."""
+        assert self.pipe is not None
+        assert self.process is not None
+        assert self.key is not None
+        key, self.key = self.key, None
+        try:
+            return Ended(key, self.pipe.recv())
+        except (EOFError, OSError):
+            self.process.join()
+            death = _cause(self.process.exitcode)
+            self.process = None
+            return Ended(key, death=death)
+
+    def dismiss(self) -> None:
+        if self.process is None or self.pipe is None:
+            return
+        if self.key is not None:
+            self.process.terminate()
+        self.pipe.close()  # an idle worker ends by itself
+
+    def join(self) -> None:
+        if self.process is None:
+            return
+        self.process.join(5)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+
+    def _launch(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=serve, args=(theirs, self.environment), name="hashbench worker")
+        with _without_ctrl_c():
+            self.process.start()
+        theirs.close()
+
+
+@contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """A process that is started here ignores Ctrl-C from its first moment on, before it can say so itself."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _cause(exitcode: int | None) -> str:
+    if exitcode is not None and exitcode < 0:
+        try:
+            return f"its process was killed by {signal.Signals(-exitcode).name}"
+        except ValueError:
+            return f"its process was killed by signal {-exitcode}"
+    return f"its process ended with exit code {exitcode}"

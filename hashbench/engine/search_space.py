@@ -1,0 +1,123 @@
+"""Search spaces of hyper-parameters: what an entry may say, and draws that no other method or hyper-parameter moves.
+
+A space is `{name: {log|uniform: [low, high]}}` or `{name: {choice: [...]}}`. The value of a hyper-parameter in a trial
+is a function of (seed, method, hyper-parameter, trial) alone: adding a method or a hyper-parameter changes nobody
+else's draws, and more trials only append.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from hashbench.catalog import MethodEntry
+from hashbench.engine.spec import parse_sets
+from hashbench.errors import UserError, did_you_mean
+
+Space = Mapping[str, Mapping[str, list[Any]]]
+
+SAMPLERS = ("named", "tpe")
+"""How values are drawn: by name, see `draw`; or from the trials so far, by Optuna's tree of Parzen estimators."""
+
+_KINDS = ("log", "uniform", "choice")
+
+
+def draw(space: Space, seed: int, method: str, number: int) -> dict[str, Any]:
+    """The values of trial `number`: {} for trial 0, the method's defaults, else one draw for each hyper-parameter.
+
+    Raises:
+        UserError: an entry of another form.
+    """
+    if number == 0:
+        return {}
+    return {name: draw_one(entry, seed, method, name, number) for name, entry in space.items()}
+
+
+def draw_one(entry: Mapping[str, list[Any]], seed: int, method: str, name: str, number: int) -> Any:
+    """The value of one hyper-parameter in one trial; numbers have four significant digits and lie within the limits.
+
+    Raises:
+        UserError: an entry of another form.
+    """
+    from hashbench.data.seeding import derive_seed
+
+    kind, options = checked(entry, f"search space of {method}: {name}")
+    share = derive_seed(seed, "tune", method, name, number) / 2**63
+    if kind == "choice":
+        return options[int(share * len(options))]
+    low, high = options
+    if kind == "uniform":
+        value = low + share * (high - low)
+    else:
+        value = math.exp(math.log(low) + share * (math.log(high) - math.log(low)))
+    return min(max(float(f"{value:.4g}"), float(low)), float(high))
+
+
+def checked(entry: Mapping[str, list[Any]], where: str) -> tuple[str, list[Any]]:
+    """Kind and options of one entry of a space.
+
+    Args:
+        where: what an error message calls it.
+
+    Raises:
+        UserError: an unknown kind, no choice, limits that are no numbers or in the wrong order, a log of 0 or less.
+    """
+    kind, options = next(iter(entry.items())) if len(entry) == 1 else (", ".join(entry), [])
+    if kind not in _KINDS:
+        raise UserError(f"{where} has kind {kind!r}; use log, uniform or choice")
+    if kind == "choice":
+        if not options:
+            raise UserError(f"{where}: a choice needs at least one value")
+        return kind, options
+    numbers = [value for value in options if isinstance(value, (int, float)) and not isinstance(value, bool)]
+    if len(options) != 2 or len(numbers) != 2 or not all(map(math.isfinite, numbers)) or numbers[0] >= numbers[1]:
+        raise UserError(f"{where}: {kind} needs two numbers, the lower one first, got {_words(options)}")
+    if kind == "log" and numbers[0] <= 0:
+        raise UserError(f"{where}: log needs limits above 0, got {_words(options)}")
+    return kind, options
+
+
+def with_changes(entry: MethodEntry, method: str, words: Sequence[str]) -> dict[str, dict[str, list[Any]]]:
+    """The space of a method's entry with what `--search` says: `KEY=log LOW HIGH`, `KEY=uniform LOW HIGH` or
+    `KEY=choice A B ...`, which replace an entry or add one.
+
+    Raises:
+        UserError: text of another form, a key that is no hyper-parameter of the method, or nothing to search.
+    """
+    space = {name: dict(kinds) for name, kinds in entry.search.items()}
+    for text in words:
+        name, equals, rest = text.partition("=")
+        kind, *values = rest.split() or [""]
+        if not equals or not name or kind not in _KINDS:
+            raise UserError(f"--search {text!r}: expected 'KEY=log 0.1 1', 'KEY=uniform 0 1' or 'KEY=choice a b'")
+        known = [*entry.hparams, "optimizer.KEY", "schedule.KEY"]
+        if name not in entry.hparams and name.partition(".")[0] not in ("optimizer", "schedule"):
+            raise UserError(
+                f"--search {name}: method {method} has no such hyper-parameter. {did_you_mean(name, known)}"
+            )
+        space[name] = {kind: [parse_sets([f"{name}={value}"])[name] for value in values]}
+    if not space:
+        raise UserError(
+            f"method {method} has no search space in its registry entry: give one with --search 'KEY=log LOW HIGH'"
+        )
+    for name, kinds in space.items():
+        checked(kinds, f"search space of {method}: {name}")
+    return space
+
+
+def as_set(name: str, value: Any) -> str:
+    """`name=value` as `--set` reads it back to the same value."""
+    if isinstance(value, float):
+        return f"{name}={value!r}"
+    return (
+        f"{name}={value}"
+        if isinstance(value, str)
+        else f"{name}={yaml.safe_dump(value, default_flow_style=True).splitlines()[0]}"
+    )
+
+
+def _words(values: Sequence[Any]) -> str:
+    return " ".join(map(str, values)) or "nothing"

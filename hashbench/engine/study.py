@@ -1,0 +1,139 @@
+"""A search on disk: what was asked and every trial that is over. Plain JSON, always whole, read without Optuna."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from hashbench.engine.search_space import as_set
+from hashbench.errors import UserError
+from hashbench.results.atomic import write_text
+from hashbench.results.folder import flatten
+from hashbench.results.record import to_json
+
+SCHEMA = 1
+"""Version of the file."""
+
+
+class Trial(BaseModel):
+    """One setting that was tried.
+
+    Attributes:
+        number: 0 for the method's defaults.
+        values: hyper-parameters that differ from the start of the search; {} in trial 0.
+        score: best validation metric; NaN where the setting failed.
+        epoch: that had it.
+        seconds: that the trial took.
+        failure: why there is no score.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    number: int = Field(ge=0)
+    values: dict[str, Any]
+    score: float = math.nan
+    epoch: int = 0
+    seconds: float = 0.0
+    failure: str | None = None
+
+    @field_validator("score", mode="before")
+    @classmethod
+    def _null_is_nan(cls, value: object) -> object:
+        return math.nan if value is None else value
+
+
+class Study(BaseModel):
+    """A search for the hyper-parameters of one method under one protocol.
+
+    Attributes:
+        method, preset, sets: where it started; `sets` are `--set` words for hyper-parameters.
+        sampler, seed, search: how settings are drawn.
+        run: `RunSpec.identity()` of trial 0.
+        trials: those that are over, in order of their numbers.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    study: int = SCHEMA
+    method: str
+    preset: str | None
+    sets: list[str]
+    sampler: str
+    seed: int
+    search: dict[str, dict[str, list[Any]]]
+    run: dict[str, Any]
+    trials: list[Trial] = Field(default_factory=list)
+
+    def best(self) -> Trial:
+        """The trial with the highest score, the earliest of equals.
+
+        Raises:
+            UserError: none has a score.
+        """
+        scored = [trial for trial in self.trials if math.isfinite(trial.score)]
+        if not scored:
+            raise UserError(f"no trial of {self.method} has a score ({len(self.trials)} were tried): tune it first")
+        return max(scored, key=lambda trial: trial.score)
+
+    def best_sets(self) -> list[str]:
+        """The best setting as `--set` words."""
+        return [*self.sets, *(as_set(name, value) for name, value in self.best().values.items())]
+
+    def add(self, trial: Trial) -> None:
+        """Take in a trial that is over."""
+        self.trials = sorted([*self.trials, trial], key=lambda known: known.number)
+
+    def save(self, path: Path) -> None:
+        """Replace the file in one step; errors as in `hashbench.results.atomic.write_text`."""
+        write_text(path, to_json(self.model_dump()))
+
+
+def load_study(path: Path) -> Study:
+    """Read a study.
+
+    Raises:
+        UserError: no such file, or no study of this version.
+    """
+    try:
+        return Study.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}; name a file of `hashbench tune --out`") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise UserError(f"{path}: not a study of `hashbench tune`: {where}: {first['msg']}") from error
+
+
+def continued(asked: Study, path: Path) -> Study:
+    """The study in `path` if it is the one that is asked for, with its trials; `asked` where there is no file.
+
+    Raises:
+        UserError: the file holds another study; the message names what differs.
+    """
+    if not path.exists():
+        return asked
+    kept = load_study(path)
+    before, now = (flatten(study.model_dump(exclude={"trials"})) for study in (kept, asked))
+    differing = [key for key in now | before if _plain(before.get(key)) != _plain(now.get(key))]
+    if differing:
+        shown = "; ".join(f"{key} was {before.get(key)!r}, now {now.get(key)!r}" for key in differing[:3])
+        raise UserError(f"{path} holds another study: {shown}. Ask for the same, or give another --out")
+    return kept
+
+
+def is_hyper_parameter(word: str) -> bool:
+    """Whether a `--set` word belongs to the method, not to the protocol."""
+    return word.partition("=")[0].partition(".")[0] not in ("protocol", "backbone", "dataset")
+
+
+def hyper_parameters(words: Sequence[str]) -> list[str]:
+    """The `--set` words that belong to the method."""
+    return [word for word in words if is_hyper_parameter(word)]
+
+
+def _plain(value: Any) -> str:
+    return to_json(value, compact=True)

@@ -1,0 +1,128 @@
+"""Which runs stand beside each other: those of one protocol fingerprint, as series named as in the leaderboard."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from hashbench.results.collect import StoredRun, row_key
+from hashbench.results.folder import flatten, protocol_dir_name
+from hashbench.results.sections import display_name, tuning
+
+
+@dataclass(frozen=True)
+class Series:
+    """The runs of one setting and one code length; they differ in their seed only.
+
+    Attributes:
+        label: method, preset and tuning; the same for every code length.
+        bits: code length K.
+        runs: in the order of their seeds.
+    """
+
+    label: str
+    bits: int
+    runs: tuple[StoredRun, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All series of one fingerprint; nothing is ever drawn from two.
+
+    Attributes:
+        name: part of file names: the protocol, with the start of the fingerprint where several share its name.
+        heading: protocol, fingerprint, backbones (shallow methods may see raw data).
+        series: in display order, then by bits.
+    """
+
+    name: str
+    heading: str
+    series: tuple[Series, ...]
+
+    @property
+    def bits(self) -> list[int]:
+        """Code lengths of any series, ascending."""
+        return sorted({series.bits for series in self.series})
+
+    def at(self, bits: int) -> list[Series]:
+        """The series of one code length, in display order."""
+        return [series for series in self.series if series.bits == bits]
+
+    def over_bits(self) -> dict[str, list[Series]]:
+        """For each label, in display order, its series by ascending code length."""
+        lines: dict[str, list[Series]] = {}
+        for series in self.series:
+            lines.setdefault(series.label, []).append(series)
+        return lines
+
+
+def compare(runs: Sequence[StoredRun], *, first: Sequence[str] = ()) -> tuple[list[Comparison], list[str]]:
+    """Arrange runs for drawing.
+
+    Args:
+        runs: that all differ (`find_runs` sees to that).
+        first: methods to show first, in this order; the others follow, best mean test mAP over bits and seeds first.
+
+    Returns:
+        One comparison a fingerprint, by protocol and fingerprint, and all labels in display order.
+    """
+    labels = _labels(runs)
+    values: dict[str, list[float]] = {}
+    for run, label in zip(runs, labels, strict=True):
+        values.setdefault(label, []).append(run.record.metrics.get("map", 0.0))
+    method_of = dict(zip(labels, (run.record.method for run in runs), strict=True))
+
+    def place(label: str) -> tuple[int, float, str]:
+        method = method_of[label]
+        return first.index(method) if method in first else len(first), -fmean(values[label]), label
+
+    order = sorted(values, key=place)
+    grouped: dict[str, dict[tuple[int, int], list[StoredRun]]] = {}
+    for run, label in zip(runs, labels, strict=True):
+        series = grouped.setdefault(run.record.fingerprint, {})
+        series.setdefault((order.index(label), run.record.bits), []).append(run)
+    found = [_comparison(series, order, runs) for series in grouped.values()]
+    return sorted(found, key=lambda comparison: comparison.name), order
+
+
+def _comparison(
+    grouped: dict[tuple[int, int], list[StoredRun]], order: Sequence[str], runs: Sequence[StoredRun]
+) -> Comparison:
+    series = []
+    for (place, bits), members in sorted(grouped.items()):
+        members = sorted(members, key=lambda run: run.record.seed)
+        series.append(Series(order[place], bits, tuple(members)))
+    record = series[0].runs[0].record
+    namesakes = {run.record.fingerprint for run in runs if run.record.protocol == record.protocol}
+    name = protocol_dir_name(record.protocol, record.fingerprint, overridden=len(namesakes) > 1)
+    backbones = dict.fromkeys(run.record.backbone for one in series for run in one.runs)
+    heading = f"{record.protocol} · fingerprint {record.fingerprint[:8]} · {', '.join(backbones)}"
+    return Comparison(name, heading, tuple(series))
+
+
+def _labels(runs: Sequence[StoredRun]) -> list[str]:
+    """One label a run, equal for equal settings; hyper-parameters are named where the rest would not tell two apart."""
+    base = [display_name(r.record.method, r.record.preset, tuning(r.record)) for r in runs]
+    alike: dict[tuple[str, str], list[StoredRun]] = {}
+    for run, label in zip(runs, base, strict=True):
+        alike.setdefault((run.record.fingerprint, label), []).append(run)
+    return [
+        f"{label} ({difference})" if (difference := _difference(run, alike[run.record.fingerprint, label])) else label
+        for run, label in zip(runs, base, strict=True)
+    ]
+
+
+def _difference(run: StoredRun, others: Sequence[StoredRun]) -> str:
+    """The hyper-parameters in which the settings of one code length differ, as text; empty for one setting."""
+    settings: dict[int, dict[str, dict[str, object]]] = {}
+    for other in others:
+        of_bits = settings.setdefault(other.record.bits, {})
+        of_bits[row_key(other.record)] = flatten(other.record.hparams)
+    differing: list[str] = []
+    for of_bits in settings.values():
+        names = dict.fromkeys(name for hparams in of_bits.values() for name in hparams)
+        differing += [n for n in names if len({json.dumps(h.get(n)) for h in of_bits.values()}) > 1]
+    own = flatten(run.record.hparams)
+    return ", ".join(f"{name}={own.get(name)}" for name in dict.fromkeys(differing))

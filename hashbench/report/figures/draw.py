@@ -1,0 +1,158 @@
+"""From finished runs to figure files and their index."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hashbench.errors import UserError, did_you_mean
+from hashbench.report.figures.comparison import Comparison, compare
+from hashbench.report.figures.kinds import KINDS
+from hashbench.report.figures.measured import Codes
+from hashbench.report.figures.sheet import Page, Sheet
+from hashbench.report.figures.style import house_style, styles
+from hashbench.results.atomic import explained, write_bytes, write_text
+from hashbench.results.collect import StoredRun
+
+FORMATS = ("png", "pdf")
+INDEX = "index.md"
+_METADATA: dict[str, dict[str, None]] = {"png": {"Software": None}, "pdf": {"CreationDate": None}}
+"""Without dates and versions: equal numbers, equal files."""
+
+
+class Drawn(NamedTuple):
+    """What `draw` made.
+
+    Attributes:
+        files: all figure files, by kind, in the order in which they were drawn.
+        skipped: kind -> what no run has for it.
+        problems: one line for each run that had to be left out of some figures.
+    """
+
+    files: dict[str, list[Path]]
+    skipped: dict[str, str]
+    problems: list[str]
+
+
+def check_names(kinds: Sequence[str] | None, formats: Sequence[str] | None) -> tuple[list[str] | None, list[str]]:
+    """Kinds and formats as asked for, each once; None, all.
+
+    Raises:
+        UserError: one that is not known, or an empty list.
+    """
+    return (
+        None if kinds is None else _known("kind of figure", kinds, list(KINDS)),
+        list(FORMATS) if formats is None else _known("format", formats, FORMATS),
+    )
+
+
+def _known(what: str, names: Sequence[str], known: Sequence[str]) -> list[str]:
+    for name in names:
+        if name not in known:
+            raise UserError(f"unknown {what} {name!r}. {did_you_mean(name, known)}")
+    if not names:
+        raise UserError(f"no {what} given. Known: {', '.join(known)}.")
+    return list(dict.fromkeys(names))
+
+
+def draw(
+    runs: Sequence[StoredRun],
+    out: Path,
+    *,
+    kinds: Sequence[str] | None = None,
+    formats: Sequence[str] | None = None,
+    first: Sequence[str] = (),
+    tell: Callable[[str], None] = lambda text: None,
+) -> Drawn:
+    """Draw figures into a folder, and an index of them (index.md).
+
+    Args:
+        runs: of `find_runs`.
+        out: folder; made if it is not there. Files of the same names are replaced.
+        kinds: of `KINDS`; None: all for which there are runs.
+        formats: of `FORMATS`; None: all.
+        first: methods to show first, in this order; the others follow, the best first.
+        tell: called with the name of each figure before it is drawn.
+
+    Raises:
+        UserError: an unknown kind or format, no run that has what a kind asked for by name needs, or a folder
+            that cannot be written to. Nothing has been drawn then.
+        RunFailedError: the disk is full.
+    """
+    asked, formats = check_names(kinds, formats)
+    comparisons, labels = compare(runs, first=first)
+    _prepare(out)
+    codes = Codes()
+    sheets, skipped = _sheets(asked or list(KINDS), comparisons, codes)
+    if skipped and asked:
+        kind, needs = next(iter(skipped.items()))
+        hint = f" ({codes.problems[0]})" if codes.problems else ""
+        raise UserError(f"cannot draw {kind}: no run has {needs}{hint}")
+    style = styles(labels)
+    files: dict[str, list[Path]] = {}
+    lines = ["# Figures", "", *_INDEX_HEAD]
+    with house_style():
+        for kind, of_kind in sheets.items():
+            for sheet in of_kind:
+                tell(sheet.name)
+                pages = list(sheet.pages(style))
+                for number, page in enumerate(pages, 1):
+                    stem = sheet.name + (f"-{number}" if len(pages) > 1 else "")
+                    made = [_save(page, out / f"{stem}.{ending}") for ending in formats]
+                    files.setdefault(kind, []).extend(made)
+                    lines.append(_index_line(made, sheet, page))
+    notes = [f"- {kind}: not drawn: no run has {needs}." for kind, needs in skipped.items()]
+    notes += [f"- {problem}" for problem in codes.problems]
+    write_text(out / INDEX, "\n".join([*lines, *(["", *notes] if notes else [])]) + "\n")
+    return Drawn(files, skipped, codes.problems)
+
+
+_INDEX_HEAD = ["| file | shows | protocol | runs |", "| --- | --- | --- | --- |"]
+
+
+def _sheets(
+    kinds: Sequence[str], comparisons: Sequence[Comparison], codes: Codes
+) -> tuple[dict[str, list[Sheet]], dict[str, str]]:
+    """The sheets of each kind that has any, and what is missing for the others."""
+    sheets: dict[str, list[Sheet]] = {}
+    skipped: dict[str, str] = {}
+    for kind in kinds:
+        found = [sheet for comparison in comparisons for sheet in KINDS[kind].build(comparison, codes)]
+        if found:
+            sheets[kind] = found
+        else:
+            skipped[kind] = KINDS[kind].needs
+    return sheets, skipped
+
+
+def _prepare(out: Path) -> None:
+    """Make the folder, and find out before the work whether it can be written to."""
+    with explained(out):
+        out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out).close()
+
+
+def _save(page: Page, path: Path) -> Path:
+    buffer = io.BytesIO()
+    ending = path.suffix[1:]
+    page.figure.savefig(buffer, format=ending, metadata=_METADATA[ending])
+    write_bytes(path, buffer.getvalue())
+    return path
+
+
+def _index_line(files: Sequence[Path], sheet: Sheet, page: Page) -> str:
+    links = ", ".join(f"[{path.name}]({path.name})" for path in files)
+    cells = [links, sheet.caption, sheet.heading, _sources(sheet.sources, page.labels)]
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", ", ") for cell in cells) + " |"
+
+
+def _sources(sources: Mapping[str, Sequence[object]], labels: Sequence[str]) -> str:
+    """`3 runs of each of dsh, csq; 2 of lsh`."""
+    counts: dict[int, list[str]] = {}
+    for label in labels:
+        runs = {run.folder for series in sources[label] for run in series.runs}  # type: ignore[attr-defined]
+        counts.setdefault(len(runs), []).append(label)
+    return "; ".join(f"{n} {'run' if n == 1 else 'runs'}: {', '.join(names)}" for n, names in counts.items())

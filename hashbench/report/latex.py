@@ -1,0 +1,142 @@
+"""The leaderboard as LaTeX: one booktabs table a fingerprint, methods x bits, best bold, second underlined."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hashbench.results.leaderboard import higher_is_better, sections
+from hashbench.results.sections import row_names
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HEAD = "% Made by `hashbench leaderboard --latex`. Needs \\usepackage{booktabs} in the preamble.\n"
+
+_DIGITS = 3
+_ONE_SEED = "$^{\\dagger}$"
+_SPECIAL = {
+    "\\": "\\textbackslash{}",
+    "~": "\\textasciitilde{}",
+    "^": "\\textasciicircum{}",
+    "·": "$\\cdot$",
+    "<": "$<$",
+    ">": "$>$",
+    "|": "$|$",
+    '"': "''",
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+}
+
+
+def to_latex(frame: pd.DataFrame, *, metric: str = "map", differences: Mapping[str, str] | None = None) -> str:
+    """One `table` environment a fingerprint.
+
+    Methods are sorted by their mean over all numbers of bits; those that lack one come last. Numbers that are equal as
+    printed are marked alike; there is no second where two are the best. A cell of one seed carries a dagger.
+
+    Args:
+        frame: of `hashbench.results.leaderboard.table`.
+        metric: what the cells show, mean ± standard deviation over seeds.
+        differences: of `hashbench.results.leaderboard.headings`.
+    """
+    parts = sections(frame, metric=metric, differences=differences)
+    groups = frame.groupby("fingerprint", sort=False)
+    tables = [
+        _table(group.to_dict("records"), metric, part.heading, (differences or {}).get(str(fingerprint), ""))
+        for part, (fingerprint, group) in zip(parts, groups, strict=True)
+    ]
+    return "\n".join([HEAD, *tables])
+
+
+def escape(text: str) -> str:
+    """Plain text as LaTeX shows it.
+
+    >>> escape("map_worst, 5 %")
+    'map\\\\_worst, 5 \\\\%'
+    """
+    return "".join(_SPECIAL.get(character, character) for character in text)
+
+
+def _table(rows: Sequence[Mapping[Any, Any]], metric: str, heading: str, differs: str) -> str:
+    better = higher_is_better(metric)
+    lengths = sorted({row["bits"] for row in rows})
+    names = row_names(rows)
+    cells = {(name, row["bits"]): _Cell(row, metric) for name, row in zip(names, rows, strict=True)}
+    columns = {bits: [cell for (_, length), cell in cells.items() if length == bits] for bits in lengths}
+    marks = {bits: _marks([cell.mean for cell in column], better) for bits, column in columns.items()}
+
+    def order(name: str) -> tuple[bool, float]:
+        means = [cells[name, bits].mean if (name, bits) in cells else math.nan for bits in lengths]
+        missing = any(math.isnan(mean) for mean in means)
+        known = [mean for mean in means if not math.isnan(mean)]
+        return missing, (-1 if better else 1) * sum(known) / max(len(known), 1)
+
+    lines = [
+        " & ".join([escape(name), *(_text(cells.get((name, bits)), marks[bits]) for bits in lengths)]) + " \\\\"
+        for name in sorted(dict.fromkeys(names), key=order)
+    ]
+    key = re.sub(r"[^A-Za-z0-9]+", "-", f"{rows[0]['protocol']}-{str(rows[0]['fingerprint'])[:8]}")
+    return "\n".join(
+        [
+            "\\begin{table}",
+            "  \\centering",
+            f"  \\caption{{{_caption(rows, metric, heading, differs)}}}",
+            f"  \\label{{tab:{key}}}",
+            f"  \\begin{{tabular}}{{l{'c' * len(lengths)}}}",
+            "    \\toprule",
+            f"    Method & {' & '.join(f'{bits} bits' for bits in lengths)} \\\\",
+            "    \\midrule",
+            *(f"    {line}" for line in lines),
+            "    \\bottomrule",
+            "  \\end{tabular}",
+            "\\end{table}",
+            "",
+        ]
+    )
+
+
+class _Cell:
+    """A mean as it is printed (rounded, so that equal print is equal value), its spread and its number of seeds."""
+
+    def __init__(self, row: Mapping[Any, Any], metric: str) -> None:
+        self.mean = round(row[f"{metric}_mean"], _DIGITS)
+        self.std = row[f"{metric}_std"]
+        self.seeds = row["seeds"]
+
+
+def _marks(means: Sequence[float], higher_is_better: bool) -> dict[float, str]:
+    """Command for the best value of a column, and for the second where one is alone the best."""
+    known = sorted((mean for mean in means if not math.isnan(mean)), reverse=higher_is_better)
+    marks = {known[0]: "textbf"} if known else {}
+    if len(known) > 1 and known[1] != known[0]:
+        marks[known[1]] = "underline"
+    return marks
+
+
+def _text(cell: _Cell | None, marks: Mapping[float, str]) -> str:
+    if cell is None or math.isnan(cell.mean):
+        return "--"
+    number = f"{cell.mean:.{_DIGITS}f}"
+    if cell.mean in marks:
+        number = f"\\{marks[cell.mean]}{{{number}}}"
+    return (
+        number
+        + (f" $\\pm$ {cell.std:.{_DIGITS}f}" if not math.isnan(cell.std) else "")
+        + (_ONE_SEED if cell.seeds == 1 else "")
+    )
+
+
+def _caption(rows: Sequence[Mapping[Any, Any]], metric: str, heading: str, differs: str) -> str:
+    counts = sorted({row["seeds"] for row in rows})
+    several = counts[-1] > 1
+    seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    sentences = [
+        f"{escape(metric)}" + (f", mean $\\pm$ standard deviation over {seeds} seeds" if several else ""),
+        escape(heading),
+        *([f"Differs in: {escape(differs)}"] if differs else []),
+        "Best bold, second underlined, whether or not the difference is significant",
+        *([f"{_ONE_SEED}~One seed"] if counts[0] == 1 else []),
+    ]
+    return ". ".join(sentences) + "."

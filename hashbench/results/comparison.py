@@ -1,0 +1,115 @@
+"""Two methods on the same queries: the difference of their means, with a paired bootstrap over queries.
+
+Each run keeps its values a query. They are averaged over the seeds that both methods have, query by query, and the
+queries are resampled in pairs (`hashbench.evaluation.uncertainty`), so what makes a query hard for both cancels. The
+interval is about other queries of the same kind, for these trained models; how much another training would change is
+the spread over seeds, which the leaderboard's ranks are about.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashbench.errors import UserError, did_you_mean
+from hashbench.evaluation.errors import EvaluationInputError
+from hashbench.evaluation.uncertainty import Difference, paired_bootstrap
+from hashbench.results.collect import StoredRun, row_key
+from hashbench.results.folder import PER_QUERY
+from hashbench.results.sections import display_name, tuning
+
+
+class Comparison(NamedTuple):
+    """First minus second under one fingerprint at one number of bits, over the seeds that both have."""
+
+    protocol: str
+    fingerprint: str
+    bits: int
+    seeds: list[int]
+    difference: Difference
+
+
+def compare(runs: Sequence[StoredRun], first: str, second: str, *, metric: str = "map") -> list[Comparison]:
+    """Compare two methods wherever both were run with a common seed.
+
+    Args:
+        runs: of `hashbench.results.collect.find_runs`.
+        first, second: names as the leaderboard shows them (`dsh`, `dsh@release`, `dsh tuned(20)`).
+        metric: one that is a mean over queries.
+
+    Returns:
+        In the order of protocol, fingerprint, bits.
+
+    Raises:
+        UserError: a name that no run has, no common seed anywhere, two settings under one name, values a query that
+            are missing or cannot be paired, or a metric that is no mean over queries.
+    """
+    known = {_name(run) for run in runs}
+    for name in (first, second):
+        if name not in known:
+            raise UserError(f"no run of {name!r}. {did_you_mean(name, known)}")
+    if first == second:
+        raise UserError(f"{first!r} cannot be compared with itself: name two different rows.")
+    places = sorted({(run.record.protocol, run.record.fingerprint, run.record.bits) for run in runs})
+    found = []
+    for protocol, fingerprint, bits in places:
+        here = [run for run in runs if (run.record.fingerprint, run.record.bits) == (fingerprint, bits)]
+        one, other = _by_seed(here, first), _by_seed(here, second)
+        seeds = sorted(one.keys() & other.keys())
+        if seeds:
+            difference = _difference([one[seed] for seed in seeds], [other[seed] for seed in seeds], metric)
+            found.append(Comparison(protocol, fingerprint, bits, seeds, difference))
+    if not found:
+        raise UserError(f"{first} and {second} have no protocol, bits and seed in common: run both with the same ones.")
+    return found
+
+
+def _name(run: StoredRun) -> str:
+    return display_name(run.record.method, run.record.preset, tuning(run.record))
+
+
+def _by_seed(runs: Sequence[StoredRun], name: str) -> Mapping[int, Path]:
+    """Folder of each seed of one row."""
+    own = [run for run in runs if _name(run) == name]
+    if len({row_key(run.record) for run in own}) > 1:
+        raise UserError(
+            f"{name} has several settings of its hyper-parameters at {own[0].record.bits} bits: name the folder of one."
+        )
+    return {run.record.seed: run.folder for run in own}
+
+
+def _difference(first: Sequence[Path], second: Sequence[Path], metric: str) -> Difference:
+    try:
+        return paired_bootstrap(_mean_over_seeds(first, metric), _mean_over_seeds(second, metric))
+    except EvaluationInputError as error:
+        raise UserError(f"{first[0]} and {second[0]} cannot be compared: {error}") from error
+
+
+def _mean_over_seeds(folders: Sequence[Path], metric: str) -> NDArray[np.float64]:
+    values = [_per_query(folder, metric) for folder in folders]
+    for value, folder in zip(values, folders, strict=True):
+        if value.shape != values[0].shape:
+            raise UserError(f"{folder / PER_QUERY}: {len(value)} queries, {folders[0]} has {len(values[0])}.")
+    mean: NDArray[np.float64] = np.mean(values, axis=0)
+    return mean
+
+
+def _per_query(folder: Path, metric: str) -> NDArray[np.float64]:
+    """(Q,) values of a metric; mAP is the mean of the average precisions `ap`."""
+    path = folder / PER_QUERY
+    key = metric.removeprefix("m") if metric.startswith("map") else metric
+    try:
+        with np.load(path) as file:
+            if key in file:
+                return np.asarray(file[key], dtype=np.float64)
+            known = [f"m{name}" if name.startswith("ap") else name for name in file]
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: missing, so there is nothing to pair: run it again.") from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path}: cannot be read ({error}): delete the folder and run it again.") from error
+    raise UserError(f"{metric!r} is not kept for each query. {did_you_mean(metric, known)}")

@@ -1,0 +1,320 @@
+"""Tuning tries settings on validation only, draws by name, goes on after a kill, and marks what it found."""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+import sys
+
+import executor_helpers
+import pytest
+
+from hashbench.cli import main
+from hashbench.engine.samplers import Search
+from hashbench.engine.search_space import as_set, draw, draw_one, with_changes
+from hashbench.engine.spec import parse_sets, resolve
+from hashbench.engine.study import Study, Trial, continued, load_study
+from hashbench.engine.tune import tune
+from hashbench.errors import Interrupted, RunFailedError, UserError
+
+SPACE = {"alpha": {"log": [0.1, 10.0]}, "kind": {"choice": ["a", "b", "c"]}, "share": {"uniform": [2.0, 3.0]}}
+TOY = {"alpha": {"log": [0.5, 2.0]}, "optimizer.lr": {"uniform": [0.01, 0.1]}}
+
+
+# --- draws and spaces
+
+
+def test_draws_are_named_by_method_and_hyper_parameter():
+    assert draw(SPACE, 0, "m", 0) == {}
+    drawn = [draw(SPACE, 0, "m", number) for number in range(1, 200)]
+    assert all(0.1 <= d["alpha"] <= 10 and 2 <= d["share"] <= 3 for d in drawn)
+    assert {d["kind"] for d in drawn} == {"a", "b", "c"}
+    assert 0.3 < sum(d["alpha"] < 1 for d in drawn) / len(drawn) < 0.7
+    more = {**SPACE, "new": {"uniform": [0.0, 1.0]}}
+    assert {k: v for k, v in draw(more, 0, "m", 5).items() if k != "new"} == drawn[4]
+    assert draw(SPACE, 0, "other", 5) != drawn[4]
+    assert draw(SPACE, 1, "m", 5) != drawn[4]
+    with pytest.raises(UserError, match="normal"):
+        draw({"alpha": {"normal": [0, 1]}}, 0, "m", 1)
+
+
+def test_rounding_stays_within_the_limits():
+    narrow = {"uniform": [0.123451, 0.123454]}
+    assert all(0.123451 <= draw_one(narrow, 0, "m", "x", number) <= 0.123454 for number in range(20))
+
+
+def test_optuna_is_given_the_named_draws():
+    search = Search(SPACE, {"alpha": 1.0}, "named", seed=3, method="m")
+    for number in range(6):
+        asked, values = search.ask()
+        assert (asked, values) == (number, draw(SPACE, 3, "m", number))
+        search.tell(Trial(number=number, values=values, score=math.nan if number % 2 else 0.5))
+
+
+def test_the_defaults_come_first_also_where_they_lie_outside_the_space():
+    search = Search(SPACE, {"alpha": 50.0, "kind": "b", "share": 2.5}, "named", seed=0, method="m")
+    assert search.ask() == (0, {})
+    assert search._study.trials[0].params == {"kind": "b", "share": 2.5}
+
+
+@pytest.mark.parametrize("sampler", ["named", "tpe"])
+def test_a_search_that_is_rebuilt_asks_what_it_would_have_asked(sampler):
+    def score(number, values):
+        return math.nan if number == 3 else 1 / (1 + abs(math.log(values.get("alpha", 1.0))))
+
+    whole = Search(SPACE, {"alpha": 1.0, "kind": "a"}, sampler, seed=0, method="m")
+    trials = []
+    for _ in range(14):
+        number, values = whole.ask()
+        trials.append(Trial(number=number, values=values, score=score(number, values)))
+        whole.tell(trials[-1])
+    again = Search(SPACE, {"alpha": 1.0, "kind": "a"}, sampler, seed=0, method="m")
+    for trial in trials[:12]:
+        again.add(Trial.model_validate_json(trial.model_dump_json()))
+    assert again.ask() == (12, trials[12].values)
+    assert len({trial.values["alpha"] for trial in trials[1:]}) == 13
+
+
+def test_search_words_replace_and_add(catalog):
+    entry = catalog.method("toy").model_copy(update={"search": {"alpha": {"log": [1.0, 2.0]}}})
+    space = with_changes(
+        entry, "toy", ["alpha=uniform 0 1e-1", "optimizer.type=choice SGD Adam", "kill_at=choice -1 5 true"]
+    )
+    assert space == {
+        "alpha": {"uniform": [0, 0.1]},
+        "optimizer.type": {"choice": ["SGD", "Adam"]},
+        "kill_at": {"choice": [-1, 5, True]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "match"),
+    [
+        ("alpah=log 1 2", "Did you mean alpha"),
+        ("alpha=normal 1 2", "expected 'KEY=log"),
+        ("alpha", "expected 'KEY=log"),
+        ("=log 1 2", "expected 'KEY=log"),
+        ("alpha=log 0 1", "above 0"),
+        ("alpha=log 2 1", "lower one first"),
+        ("alpha=uniform 1", "two numbers"),
+        ("alpha=uniform a b", "two numbers"),
+        ("alpha=uniform 0 .inf", "two numbers"),
+        ("alpha=choice", "at least one"),
+    ],
+)
+def test_wrong_search_words_are_one_line(catalog, words, match):
+    with pytest.raises(UserError, match=match) as refused:
+        with_changes(catalog.method("toy"), "toy", [words])
+    assert "\n" not in str(refused.value)
+
+
+def test_a_method_without_a_space_needs_one(catalog):
+    with pytest.raises(UserError, match=r"no search space.*--search"):
+        with_changes(catalog.method("toy"), "toy", [])
+
+
+@pytest.mark.parametrize("value", [0.1, 1e-05, 3, True, False, None, "soft", "true story"])
+def test_values_come_back_from_set_words(value):
+    assert parse_sets([as_set("key", value)]) == {"key": value}
+
+
+# --- studies
+
+
+@pytest.fixture
+def search_for(catalog, plugin, tmp_path):
+    """search_for(trials, method, space, retry) -> Study, within this process; what was asked of the executor in .asked."""
+
+    def go(trials, method="toy", space=TOY, path=None, executor=None, sets=()):
+        def make_spec(values):
+            words = [*sets, *(as_set(name, value) for name, value in values.items())]
+            changes = {"epochs": 1}
+            return resolve(catalog, method=method, bits=8, sets=words, changes=changes, out=tmp_path, plugins=(plugin,))
+
+        path = path or tmp_path / "study.json"
+        start = Study(
+            method=method, preset=None, sets=[], sampler="named", seed=0, search=space, run=make_spec({}).identity()
+        )
+        study = continued(start, path)
+        tune(study, path, make_spec, trials, lambda: executor or executor_helpers.Inline(), go.said.append)
+        return study
+
+    go.said = []
+    return go
+
+
+def settings(study):
+    return [(trial.number, trial.values, trial.score, trial.failure) for trial in study.trials]
+
+
+def test_a_killed_search_goes_on_where_it_was(search_for, tmp_path):
+    whole = search_for(4, path=tmp_path / "whole.json")
+    assert [trial.number for trial in whole.trials] == [0, 1, 2, 3]
+    assert whole.trials[0].values == {}
+    assert all(0.1 < trial.score <= 1 and trial.epoch == 1 for trial in whole.trials)
+    with pytest.raises(Interrupted, match=r"2 trials are kept in .*study.json; the same command goes on"):
+        search_for(4, executor=executor_helpers.Inline(interrupt_after=2))
+    rest = executor_helpers.Inline()
+    study = search_for(4, executor=rest)
+    assert rest.asked == ["try_setting"] * 2
+    assert settings(study) == settings(whole) == settings(load_study(tmp_path / "study.json"))
+    nothing = executor_helpers.Inline()
+    assert settings(search_for(4, executor=nothing)) == settings(whole)
+    assert nothing.asked == []
+    assert len(search_for(5).trials) == 5
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) in (
+        [".study.json.lock", ".whole.json.lock"],
+        [],  # where locks are removed
+    )
+
+
+def test_the_test_queries_stay_sealed(search_for, monkeypatch):
+    from hashbench.protocol import Roles
+
+    monkeypatch.setattr(Roles, "unseal", lambda *_: pytest.fail("unsealed"))
+    assert search_for(1).trials[0].score > 0.1
+
+
+def test_settings_that_diverge_are_failed_trials(search_for):
+    study = search_for(3, space={"optimizer.lr": {"log": [1e20, 1e30]}})
+    assert study.trials[0].failure is None
+    assert all("loss is" in trial.failure and math.isnan(trial.score) for trial in study.trials[1:])
+    assert study.best().number == 0
+    assert "loss is" in search_for.said[-1]
+
+
+def test_a_refused_setting_is_a_failed_trial_and_a_refused_request_is_none(search_for, tmp_path):
+    study = search_for(2, space={"optimizer.type": {"choice": ["Sgdd"]}})
+    assert "Sgdd" in study.trials[1].failure
+    with pytest.raises(UserError, match="no optimizer 'Sgdd'"):
+        search_for(2, path=tmp_path / "other.json", sets=["optimizer.type=Sgdd"])
+    assert not (tmp_path / "other.json").exists()
+
+
+def test_a_trial_whose_process_dies_is_tried_again_and_then_lost_not_failed(search_for):
+    assert len(search_for(1, executor=executor_helpers.Inline(deaths=1)).trials) == 1
+    with pytest.raises(RunFailedError, match=r"1 trials were lost: trial 1: .*SIGKILL.*the same command goes on"):
+        search_for(2, executor=executor_helpers.Inline(deaths=2))
+    assert [trial.number for trial in search_for(2).trials] == [0, 1]
+
+
+def test_one_process_at_a_time(search_for, tmp_path):
+    import filelock
+
+    with filelock.FileLock(tmp_path / ".study.json.lock"), pytest.raises(UserError, match="in use by another process"):
+        search_for(1)
+
+
+def test_another_study_in_the_file_is_refused(search_for):
+    search_for(1)
+    with pytest.raises(UserError, match=r"another study: search.alpha"):
+        search_for(1, space={"alpha": {"log": [0.5, 3.0]}})
+    with pytest.raises(UserError, match=r"another study: .*method was 'toy', now 'toy_diverging'"):
+        search_for(1, method="toy_diverging", space={"optimizer.lr": {"log": [0.1, 1.0]}})
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1]", '{"study": 1, "trials": 3}'])
+def test_what_is_no_study_is_named(tmp_path, content):
+    path = tmp_path / "study.json"
+    path.write_text(content)
+    with pytest.raises(UserError, match=r"study\.json: not a study") as refused:
+        load_study(path)
+    assert "\n" not in str(refused.value)
+    with pytest.raises(UserError, match=r"missing\.json: cannot be read"):
+        load_study(tmp_path / "missing.json")
+
+
+# --- the commands
+
+
+@pytest.fixture
+def cli(tmp_path, monkeypatch, capfd, plugin):
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words):
+        with pytest.raises(SystemExit) as ended:
+            main([*map(str, words), *(() if "--plugin" in words else ("--plugin", str(plugin)))])
+        return ended.value.code, *capfd.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def inline(monkeypatch):
+    """Trials of the command within this process."""
+    monkeypatch.setattr("hashbench.engine.executors.executor", lambda *_: executor_helpers.Inline())
+
+
+TUNE = ("tune", "toy", "--search", "alpha=log 0.5 2", "--bits", "8", "--epochs", "1", "--batch-size", "256")
+
+
+def test_what_was_found_is_run_and_marked(cli, inline, tmp_path):
+    code, out, err = cli(*TUNE, "--trials", "3", "--set", "protocol.topk=[50]", "--set", "dropout=0.1")
+    assert code == 0, err
+    study = load_study(tmp_path / "studies" / next(p.name for p in (tmp_path / "studies").glob("digits-toy-*.json")))
+    assert len(study.trials) == 3
+    assert f"best of 3 trials on validation {study.best().score:.4f}" in out
+    run = next(line for line in out.splitlines() if line.startswith("hashbench run "))
+    assert "--epochs 1 --batch-size 256" in run
+    assert "'protocol.topk=[50]'" in run
+    assert "dropout" not in run  # it is in the study
+    code, _, err = cli(*shlex.split(run)[1:])
+    assert code == 0, err
+    (path,) = (tmp_path / "runs").rglob("result.json")
+    record = json.loads(path.read_text())
+    assert record["trials"] == 3
+    assert record["hparams"]["dropout"] == 0.1
+    assert record["hparams"]["alpha"] == study.best().values.get("alpha", 1.0)
+    assert "+tuned3" in record["preset"]
+    code, out, _ = cli(*shlex.split(run)[1:], "--resume")
+    assert code == 0
+    assert "finished earlier" in out
+
+
+def test_a_sweep_takes_a_study_for_its_method_only(cli, inline, tmp_path):
+    cli(*TUNE, "--trials", "1", "--out", "found.json")
+    sweep = ("sweep", "--bits", "8", "--seeds", "0", "--epochs", "1")
+    code, out, err = cli(*sweep, "--methods", "toy,toy_shallow", "--tuned", "found.json")
+    assert code == 0, err
+    trials = {(r := json.loads(p.read_text()))["method"]: r["trials"] for p in (tmp_path / "runs").rglob("result.json")}
+    assert trials == {"toy": 1, "toy_shallow": 0}
+    code, out, _ = cli(*sweep, "--methods", "toy,toy_shallow", "--tuned", "found.json")
+    assert out.startswith("0 done, 2 finished before")
+    for words, match in [
+        (("--methods", "toy_shallow", "--tuned", "found.json"), "a study of toy, and this command runs toy_shallow"),
+        (("--methods", "toy@strong", "--tuned", "found.json"), "a study of toy, and this command runs toy@strong"),
+        (("--methods", "toy", "--tuned", "found.json", "--tuned", "found.json"), "two studies of toy"),
+        (("--methods", "toy", "--tuned", "found.json", "--set", "alpha=1"), "come from --tuned found.json"),
+        (("--methods", "toy", "--tuned", "found.json", "--protocols", "cifar10-54k"), "may have seen"),
+        (("--methods", "toy", "--retry", "-1"), "--retry -1"),
+        (("--methods", "toy", "--jobs", "0"), "--jobs 0"),
+        (("--methods", "toy", "--seeds", "3-1"), "expected whole numbers"),
+    ]:
+        code, _, err = cli(*sweep, *words)
+        assert code == 2
+        assert match in err.strip()
+        assert len(err.strip().splitlines()) == 1
+
+
+def test_wrong_requests_are_one_line(cli, inline, tmp_path, monkeypatch):
+    empty = Study(method="toy", preset=None, sets=[], sampler="named", seed=0, search=TOY, run={})
+    empty.save(tmp_path / "empty.json")
+    for words, match in [
+        ((*TUNE, "--trials", "0"), "--trials 0"),
+        ((*TUNE, "--sampler", "tpo"), "Did you mean tpe"),
+        ((*TUNE, "--search", "alhpa=log 1 2"), "Did you mean alpha"),
+        ((*TUNE, "--executor", "slurm"), "--executor slurm"),
+        (("tune", "toy"), "no search space"),
+        (("run", "--method", "toy", "--tuned", "empty.json"), "no trial of toy has a score (0 were tried)"),
+        (("run", "--method", "toy", "--tuned", "none.json"), "none.json: cannot be read"),
+    ]:
+        code, _, err = cli(*words)
+        assert code == 2, err
+        assert match in err
+        assert len(err.strip().splitlines()) == 1
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    monkeypatch.delitem(sys.modules, "hashbench.engine.samplers")
+    code, _, err = cli(*TUNE)
+    assert code == 2
+    assert err.strip() == 'error: Optuna is not installed here: pip install "hashbench[tune]"'
