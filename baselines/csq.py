@@ -52,7 +52,7 @@ class CSQ(DeepMethod):
     centers: Tensor
     tie: Tensor
 
-    def __init__(self, *, bits: int, num_classes: int, num_train: int, lam: float = 0.05) -> None:
+    def __init__(self, *, bits: int, num_classes: int, num_train: int, lam: float = 0.0001822) -> None:
         super().__init__(bits=bits, num_classes=num_classes, num_train=num_train)
         require(lam >= 0, f"csq: lam = {lam} must not be negative")
         self.lam = lam

@@ -24,7 +24,9 @@ class DHN(DeepMethod):
         lam: lambda, weight of the prior; the paper selects it by cross-validation and prints no value.
     """
 
-    def __init__(self, *, bits: int, num_classes: int, num_train: int, scale: float = 0.5, lam: float = 0.01) -> None:
+    def __init__(
+        self, *, bits: int, num_classes: int, num_train: int, scale: float = 0.1715, lam: float = 0.002783
+    ) -> None:
         super().__init__(bits=bits, num_classes=num_classes, num_train=num_train)
         require(scale > 0, f"dhn: scale = {scale} must be positive")
         require(lam >= 0, f"dhn: lam = {lam} must not be negative")

@@ -29,7 +29,9 @@ class DPSH(DeepMethod):
         eta: weight of the quantisation term.
     """
 
-    def __init__(self, *, bits: int, num_classes: int, num_train: int, scale: float = 0.5, eta: float = 0.01) -> None:
+    def __init__(
+        self, *, bits: int, num_classes: int, num_train: int, scale: float = 0.04595, eta: float = 0.001526
+    ) -> None:
         super().__init__(bits=bits, num_classes=num_classes, num_train=num_train)
         require(scale > 0, f"dpsh: scale = {scale} must be positive")
         require(eta >= 0, f"dpsh: eta = {eta} must not be negative")

@@ -57,11 +57,11 @@ class DSDH(DeepMethod):
         num_classes: int,
         num_train: int,
         mu: float = 1.0,
-        nu: float = 0.1,
-        eta: float = 55.0,
+        nu: float = 0.3015,
+        eta: float = 3.856,
         eta_network: float | None = None,
         sweeps: int = 10,
-        partners: str = "bank",
+        partners: str = "batch",
         dcc: str = "epoch",
     ) -> None:
         super().__init__(bits=bits, num_classes=num_classes, num_train=num_train)

@@ -41,8 +41,8 @@ class DTSH(DeepMethod):
         num_classes: int,
         num_train: int,
         scale: float = 0.5,
-        margin: float | None = None,
-        lam: float = 0.0044,
+        margin: float | None = 26.57,
+        lam: float = 0.0004039,
         mean_over_bits: bool = False,
     ) -> None:
         super().__init__(bits=bits, num_classes=num_classes, num_train=num_train)

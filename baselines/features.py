@@ -1,4 +1,4 @@
-"""features: the float features themselves, ranked by cosine similarity. What binarisation costs is read off this row."""
+"""features: the float features themselves, ranked by cosine similarity. This row says what binarisation costs."""
 
 from __future__ import annotations
 

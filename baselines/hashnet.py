@@ -43,10 +43,10 @@ class HashNet(DeepMethod):
         bits: int,
         num_classes: int,
         num_train: int,
-        alpha: float | None = None,
+        alpha: float | None = 0.2239,
         positive_weight: float | None = None,
         step_size: int = 200,
-        gamma: float = 0.005,
+        gamma: float = 0.001096,
         power: float = 0.5,
         iterations: int | None = 10_000,
     ) -> None:

@@ -50,10 +50,10 @@ class MDSHC(DeepMethod):
         bits: int,
         num_classes: int,
         num_train: int,
-        beta: float = 1.0,
-        lam: float = 1e-4,
+        beta: float = 1.836,
+        lam: float = 0.04993,
         momentum: float = 0.9,
-        epoch_change: int = 9,
+        epoch_change: int = 3,
         centres: str = "separated",
         centre_sweeps: int = 50,
     ) -> None:

@@ -65,9 +65,9 @@ class OrthoHash(DeepMethod):
         bits: int,
         num_classes: int,
         num_train: int,
-        s: float = 8.0,
-        m: float = 0.2,
-        codebook: str = "separated",
+        s: float = 2.435,
+        m: float = 0.3536,
+        codebook: str = "bernoulli",
     ) -> None:
         super().__init__(bits=bits, num_classes=num_classes, num_train=num_train)
         require(s > 0, f"orthohash: s = {s} must be positive")

@@ -22,12 +22,12 @@ def test_equals_the_paper(build, equals_slow_loop, labels):
                         total = total + 0.3 * torch.log(torch.cosh(z[j, k].abs() - 1))
         return total / pairs
 
-    equals_slow_loop(build(DHN, lam=0.3), slow, labels)
+    equals_slow_loop(build(DHN, scale=0.5, lam=0.3), slow, labels)
 
 
 @pytest.mark.parametrize(("second", "expected"), [(0, 0.1269280), (1, 2.1269280)])
 def test_two_saturated_codes(build, value, second, expected):
-    assert value(build(DHN), [[100.0] * 4] * 2, [0, second]) == pytest.approx(expected, abs=1e-7)
+    assert value(build(DHN, scale=0.5, lam=0.01), [[100.0] * 4] * 2, [0, second]) == pytest.approx(expected, abs=1e-7)
 
 
 def test_prior_at_zero(build, value):

@@ -22,7 +22,7 @@ def test_equals_the_paper(build, equals_slow_loop, labels, scale):
 
 @pytest.mark.parametrize(("second", "expected"), [(0, 0.1269280), (1, 2.1269280)])
 def test_two_equal_codes_of_four_ones(build, value, second, expected):
-    assert value(build(DPSH), [[1.0] * 4] * 2, [0, second]) == pytest.approx(expected, abs=1e-7)
+    assert value(build(DPSH, scale=0.5), [[1.0] * 4] * 2, [0, second]) == pytest.approx(expected, abs=1e-7)
 
 
 def test_zero_counts_as_plus(build, value):

@@ -61,7 +61,7 @@ def test_loss_with_the_batch_as_partners_equals_the_equation(multilabel):
 
 @pytest.mark.parametrize("multilabel", [False, True])
 def test_bank_gives_twice_the_mean_over_all_samples_and_the_gradient_of_both_sides(multilabel):
-    method = make(eta=0.0).double()
+    method = make(eta=0.0, partners="bank").double()
     everyone = random_batch(6, 3, 20, num_train=20, multilabel=multilabel, seed=4)
     method.bank.write(everyone.index, everyone.codes.detach(), targets_of(everyone.labels, 3))
     rows = torch.tensor([3, 11, 5])
@@ -81,7 +81,7 @@ def test_bank_gives_twice_the_mean_over_all_samples_and_the_gradient_of_both_sid
 
 
 def test_rows_that_were_never_seen_do_not_count():
-    method = make().double()
+    method = make(partners="bank").double()
     batch = random_batch(6, 3, 5, num_train=20)
     alone = make(partners="batch").double()
     assert method.loss(batch)["likelihood"].item() == pytest.approx(

@@ -21,7 +21,7 @@ def parts(u, y, alpha):
 
 
 def test_equals_the_paper(build, equals_slow_loop, labels):
-    method = build(HashNet)
+    method = build(HashNet, alpha=None)
     method.beta.fill_(1.7)
 
     def slow(logits, y):
@@ -51,14 +51,14 @@ def at(step, epochs=10, steps_per_epoch=1000):
 
 @pytest.mark.parametrize(("step", "beta"), [(0, 1.0), (199, 1.0), (200, 2**0.5), (399, 2**0.5), (10_000, 51**0.5)])
 def test_continuation(step, beta):
-    method = HashNet(bits=8, num_classes=2, num_train=4, iterations=None)
+    method = HashNet(bits=8, num_classes=2, num_train=4, gamma=0.005, iterations=None)
     method.begin_epoch(at(step, epochs=1, steps_per_epoch=7))
     assert float(method.beta) == pytest.approx(beta)
     assert method.diagnostics() == {"beta": pytest.approx(beta)}
 
 
 def test_stretched_continuation_ends_where_the_authors_does():
-    method = HashNet(bits=8, num_classes=2, num_train=4)
+    method = HashNet(bits=8, num_classes=2, num_train=4, gamma=0.005)
     method.after_step(at(50, epochs=5, steps_per_epoch=50), None)
     assert float(method.beta) == pytest.approx((1 + 0.005 * 2000) ** 0.5)
     method.after_step(at(250, epochs=5, steps_per_epoch=50), None)
@@ -66,7 +66,7 @@ def test_stretched_continuation_ends_where_the_authors_does():
 
 
 def test_continuation_does_not_depend_on_the_path():
-    resumed, straight = (HashNet(bits=8, num_classes=2, num_train=4, iterations=None) for _ in range(2))
+    resumed, straight = (HashNet(bits=8, num_classes=2, num_train=4, gamma=0.005, iterations=None) for _ in range(2))
     for step in range(0, 700):
         straight.after_step(at(step + 1), None)
     resumed.begin_epoch(at(700))

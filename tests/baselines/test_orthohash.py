@@ -25,7 +25,7 @@ def test_equals_the_paper(build, equals_slow_loop, labels):
 
 
 def test_cosines_one_and_zero(build, value):
-    method = build(OrthoHash, num_classes=2)
+    method = build(OrthoHash, num_classes=2, s=8.0, m=0.2)
     method.codewords.copy_(torch.tensor([[1.0, 1, 1, 1], [1, -1, 1, -1]]))
     assert value(method, [[2.0] * 4], [0]) == pytest.approx(1.6601784e-3, rel=1e-6)
 

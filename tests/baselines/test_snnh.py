@@ -21,7 +21,7 @@ from hashbench_baselines.snnh import SNNH
 
 
 def make(**options) -> SNNH:
-    return SNNH(bits=12, num_classes=4, num_train=160, **{"ksvd_iterations": 3, **options})
+    return SNNH(bits=12, num_classes=4, num_train=160, **{"margin": 5.0, "zeros": 0.5, "ksvd_iterations": 3, **options})
 
 
 def begin(method):
