@@ -161,7 +161,7 @@ class _Sweep:
             spec = self.waiting.popleft()
             found = find_run(spec)
             if found and found[1]:
-                self._found(spec)
+                self._found()
             elif found and is_in_use(found[0]):
                 self._leave(spec)
             else:
@@ -176,7 +176,7 @@ class _Sweep:
             self.outcome.done.append(finished)
             self.durations.add(spec, finished.seconds)
         elif finished.state == "found":
-            self._found(spec)
+            self._found()
             return
         elif finished.state == "in use":
             self._leave(spec)
@@ -200,8 +200,8 @@ class _Sweep:
         allowed = max(self.retry, 1) if died else self.retry
         return finished.state == "crashed" and not self.outcome.no_room and self.tries[name] <= allowed
 
-    def _found(self, spec: RunSpec) -> None:
-        """Finished by another process since the list was looked at."""
+    def _found(self) -> None:
+        """One run was finished by another process since the list was looked at."""
         self.outcome.skipped += 1
         self.total -= 1
 

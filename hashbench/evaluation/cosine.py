@@ -1,15 +1,14 @@
 """Ranking by the cosine of real vectors, measured by the closed forms that measure Hamming ranking.
 
 The dense rank of a cosine among those of its query takes the place of the Hamming distance: 0 for the most similar
-items, and items with equal cosines share a rank. Equal vectors have equal cosines, bit for bit, wherever they stand.
-Unlike Hamming distances, cosines must be sorted; queries are taken in chunks, so Q x N is never kept.
+items, and items with equal cosines share a rank. Unlike Hamming distances, cosines must be sorted; queries are taken in
+chunks, so Q x N is never kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,8 @@ from hashbench.evaluation.labels import parse_labels
 
 _CELLS = 1 << 19
 """Query-item pairs ranked at a time: about 100 MB of histograms and sums."""
+_ROUNDING = 1e-12
+"""Cosines that follow each other at less than this are equal but for rounding: they tie."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def evaluate_cosine(
 
 
 class _Cosines:
-    """Cosines of queries with all items; each different item is compared once, so that equal items tie exactly."""
+    """Cosines of queries with all items, in double precision."""
 
     def __init__(self, query: Any, database: Any) -> None:
         vectors, others = _vectors(query, "queries"), _vectors(database, "database items")
@@ -111,12 +112,11 @@ class _Cosines:
             raise EvaluationInputError(
                 f"queries have {self.dimensions} dimensions, database items {others.shape[1]}: both come from one model"
             )
-        first, self._places = _distinct_rows(others)
-        self._vectors, self._different = _unit(vectors), _unit(others if len(first) == len(others) else others[first])
+        self._vectors, self._others = _unit(vectors), _unit(others)
 
     def of(self, chunk: slice) -> NDArray[np.float64]:
         """(q, N) cosines of some queries."""
-        return (self._vectors[chunk] @ self._different.T)[:, self._places]
+        return self._vectors[chunk] @ self._others.T
 
 
 def _vectors(rows: Any, name: str) -> NDArray[Any]:
@@ -126,19 +126,6 @@ def _vectors(rows: Any, name: str) -> NDArray[Any]:
     if not np.isfinite(rows).all():
         raise EvaluationInputError(f"{name} hold NaN or infinity: check the features")
     return rows
-
-
-def _distinct_rows(rows: NDArray[Any]) -> tuple[list[int], NDArray[np.int64]]:
-    """Where each different row stands first, and (N,) which of those each row is."""
-    known: dict[bytes, int] = {}
-    first: list[int] = []
-    places = np.empty(len(rows), dtype=np.int64)
-    for number, row in enumerate(rows):
-        digest = blake2b((row + 0).tobytes(), digest_size=16).digest()  # -0.0 becomes 0.0: equal rows, equal bytes
-        places[number] = known.setdefault(digest, len(known))
-        if places[number] == len(first):
-            first.append(number)
-    return first, places
 
 
 def _unit(rows: NDArray[Any]) -> NDArray[np.float64]:
@@ -163,7 +150,7 @@ def _counts(cosines: NDArray[np.float64], relevant: NDArray[np.bool_]) -> Counts
     order = np.argsort(-cosines, axis=1)
     falling = np.take_along_axis(cosines, order, axis=1)
     rank = np.zeros(order.shape, dtype=np.int64)
-    np.cumsum(falling[:, 1:] != falling[:, :-1], axis=1, out=rank[:, 1:])
+    np.cumsum(falling[:, :-1] - falling[:, 1:] > _ROUNDING, axis=1, out=rank[:, 1:])
     width = int(rank[:, -1].max()) + 1
     cell = rank + width * np.arange(len(rank))[:, None]
     shape, size = (len(rank), width), len(rank) * width

@@ -62,7 +62,6 @@ def page_data(
                 "heading": part.heading,
                 "note": part.note,
                 "protocol": of_protocol.protocol,
-                "backbone": of_protocol.backbone,
                 "settings": _texts(of_protocol.protocol_description),
                 "rows": rows,
             }
@@ -89,6 +88,7 @@ def _row(
         "id": hashlib.sha256(row_key(runs[0]).encode()).hexdigest()[:10],
         "name": name,
         "bits": row["bits"],
+        "backbone": row["backbone"],
         "rank": [row["rank"], row["rank_last"]] if ranked else None,
         "seeds": [run.seed for run in runs],
         "values": [_number(run.metrics.get(metric, math.nan)) for run in runs],

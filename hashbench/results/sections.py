@@ -48,7 +48,7 @@ class Section(NamedTuple):
     """The rows of one fingerprint, as text.
 
     Attributes:
-        heading: protocol, fingerprint, backbone.
+        heading: protocol, fingerprint, backbones.
         note: how it differs from other fingerprints of the same protocol, and why ranks are missing; may be empty.
         columns: their titles.
         rows: one text a column.
@@ -95,7 +95,8 @@ def sections(
         measured = [name for name in others if group[f"{name}_mean"].notna().any()]
         notes = [f"Differs in: {text}." for text in [(differences or {}).get(str(fingerprint), "")] if text]
         notes += _why_unranked(rows)
-        heading = f"{rows[0]['protocol']} · fingerprint {str(fingerprint)[:8]} · {rows[0]['backbone']}"
+        backbones = ", ".join(dict.fromkeys(row["backbone"] for row in rows))  # shallow methods may see raw pixels
+        heading = f"{rows[0]['protocol']} · fingerprint {str(fingerprint)[:8]} · {backbones}"
         columns = ["bits", "rank", "method", "seeds", metric, *measured, "s/epoch", "total s", "peak MiB"]
         cells = [_cells(row, name, metric, measured) for row, name in zip(rows, row_names(rows), strict=True)]
         result.append(Section(heading, " ".join(notes), columns, cells))

@@ -384,6 +384,11 @@ def test_the_best_method_comes_first_unless_an_order_is_given():
     assert compare(runs, first=["dsh", "lsh"])[1] == ["dsh", "lsh", "csq"]
 
 
+def test_variants_of_a_method_stand_together_where_the_best_of_them_stands():
+    runs = [a_run(m, metrics={"map": v}) for m, v in (("x_a", 0.1), ("csq", 0.8), ("dsh", 0.5), ("x_b", 0.7))]
+    assert compare(runs)[1] == ["csq", "x_b", "x_a", "dsh"]
+
+
 def test_settings_that_only_hyperparameters_tell_apart_are_told_apart():
     runs = [a_run(hparams={"alpha": alpha, "beta": 1}) for alpha in (0.1, 0.2)]
     runs += [a_run("csq", bits=bits, hparams={"alpha": bits}) for bits in (16, 32)]

@@ -94,6 +94,7 @@ def records(make_record) -> list:
     description = {"epochs": 9, "split": {"seed": 0}}
     found.append(make_record("lsh", value=0.3, history=[], fingerprint="ffff", protocol_description=description))
     other = {"protocol": "cifar10", "fingerprint": "eeee", "backbone": "alexnet"}
+    found += [make_record("itq", 64, value=0.1, **(other | {"backbone": "raw"}))]
     found += [make_record(name, 64, value=value, **other) for name, value in (("dsh", 0.4), ("csq", 0.6))]
     return found
 
@@ -105,7 +106,7 @@ def page(records: list, tmp_path: Path) -> Path:
     return path
 
 
-CIFAR = ["csq 64", "dsh 64"]
+CIFAR = ["csq 64", "dsh 64", "itq 64"]
 DIGITS = ["csq 16", "dual_hash 16", "dsh 16", "csq 32", "dual_hash 32", "dsh 32"]
 OTHER = ["lsh 16"]
 
@@ -114,12 +115,12 @@ def test_tables_are_there_one_a_fingerprint(page: Path) -> None:
     (seen,) = visit(page)
     assert seen["rows"] == [CIFAR, DIGITS, OTHER]
     assert seen["headings"][2] == "digits · fingerprint ffff · small_conv"
-    assert (seen["count"], seen["nothing"], seen["open"], seen["sort"]) == ("9 rows", False, [], [])
-    assert seen["bars"] == 9
-    assert seen["labels"][2] == "0.826 ± 0.010, ties 0.796 to 0.846"
+    assert (seen["count"], seen["nothing"], seen["open"], seen["sort"]) == ("10 rows", False, [], [])
+    assert seen["bars"] == 10
+    assert seen["labels"][3] == "0.826 ± 0.010, ties 0.796 to 0.846"
     assert seen["labels"][0] == "0.600, ties 0.570 to 0.620"  # one seed: no spread
     assert "2 results left out" in seen["summary"]
-    assert "21 runs" in seen["summary"]
+    assert "22 runs" in seen["summary"]
 
 
 def test_titles_sort_turn_round_and_restore(page: Path) -> None:
@@ -147,14 +148,14 @@ def test_filters_by_bits_protocol_backbone_and_words(page: Path) -> None:
     ]  # fmt: skip
     _, at32, at32or64, all_bits, words, none, cleared, digits, alexnet = visit(page, *steps)
     assert at32["rows"] == [DIGITS[3:]]
-    assert (at32["count"], at32["hash"]) == ("3 of 9 rows", "#bits=32")
+    assert (at32["count"], at32["hash"]) == ("3 of 10 rows", "#bits=32")
     assert at32or64["rows"] == [CIFAR, DIGITS[3:]]
     assert all_bits["rows"] == [CIFAR, DIGITS, OTHER]
     assert words["rows"] == [["csq 64"], ["csq 16", "dual_hash 16", "csq 32", "dual_hash 32"]]
-    assert (none["rows"], none["nothing"], none["count"]) == ([], True, "0 of 9 rows")
+    assert (none["rows"], none["nothing"], none["count"]) == ([], True, "0 of 10 rows")
     assert (cleared["rows"], cleared["hash"]) == ([CIFAR, DIGITS, OTHER], "")
     assert digits["rows"] == [DIGITS, OTHER]
-    assert alexnet["rows"] == [CIFAR]
+    assert alexnet["rows"] == [CIFAR[:2]]  # of one fingerprint, a shallow method on raw pixels is left out
     assert alexnet["hash"] == "#backbone=alexnet"
 
 

@@ -218,6 +218,12 @@ def test_fingerprints_are_separate_tables_that_say_how_they_differ(make_record) 
     assert [len(part.rows) for part in parts] == [1, 1, 1]
 
 
+def test_heading_names_all_backbones_of_a_fingerprint(make_record) -> None:
+    records = [make_record("dsh", value=0.9), make_record("itq", backbone="raw"), make_record("lsh", backbone="raw")]
+    (section,) = sections(table(records))
+    assert section.heading == "digits · fingerprint a1b2c3d4 · small_conv, raw"
+
+
 def test_markdown_is_one_table_a_fingerprint(make_record) -> None:
     records = [*seeds(make_record, "a|b", [0.731, 0.733, 0.735]), make_record("a", fingerprint="ff")]
     blocks = to_markdown(table(records)).split("\n\n")

@@ -28,7 +28,7 @@ class LocalExecutor:
 
     def __init__(self, workers: int, gpus: Sequence[str] = ()) -> None:
         self.workers = workers
-        self.threads: int | None = cores()
+        self.threads: int | None = int(thread_limits(cores())["OMP_NUM_THREADS"])
         limits = thread_limits(max(1, cores() // workers))
         self._slots = [
             _Slot(limits | ({"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {}))

@@ -36,7 +36,8 @@ class RayExecutor:
             options |= {"num_cpus": jobs or cores(), "include_dashboard": False, "object_store_memory": _OBJECT_STORE}
         try:
             ray.init(address=address or "local", **options)
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        except Exception as error:  # Ray raises that very class where it does not come up in time
+            ray.shutdown()
             reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
             where = f"--ray-address {address}" if address else "--executor ray on this machine"
             raise UserError(f"{where}: Ray does not start: {reason}") from error

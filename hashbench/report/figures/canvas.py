@@ -15,7 +15,8 @@ LEFT, RIGHT, TOP, BOTTOM = 0.62, 0.1, 0.12, 0.38
 """Room around a plot for its tick labels and axis labels."""
 HEADING = 0.2
 _LEGEND_LINE = 0.145
-_LEGEND_PAD = 0.1
+_LEGEND_GAP, _LEGEND_PAD = 0.05, 0.13
+"""Above a legend; above and below it together."""
 _HANDLE, _CHARACTER = 0.48, 0.053
 """Widths in a legend: of what stands before a name, and of a letter."""
 
@@ -49,7 +50,7 @@ class Canvas:
 
     def legend(self, handles: Sequence[Any], names: Sequence[str], left: float, top: float, width: float) -> None:
         """A legend in the middle of a strip of the page; its height is `legend_height`."""
-        anchor = ((left + width / 2) / self.width, 1 - top / self.height)
+        anchor = ((left + width / 2) / self.width, 1 - (top + _LEGEND_GAP) / self.height)
         columns = _columns(names, width)
         self.figure.legend(
             handles, names, loc="upper center", bbox_to_anchor=anchor, ncols=columns, borderaxespad=0, borderpad=0.2

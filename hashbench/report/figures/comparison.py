@@ -64,6 +64,7 @@ def compare(runs: Sequence[StoredRun], *, first: Sequence[str] = ()) -> tuple[li
     Args:
         runs: that all differ (`find_runs` sees to that).
         first: methods to show first, in this order; the others follow, best mean test mAP over bits and seeds first.
+            Variants of one method, whose names share what is before the first `_`, stand together.
 
     Returns:
         One comparison a fingerprint, by protocol and fingerprint, and all labels in display order.
@@ -74,9 +75,18 @@ def compare(runs: Sequence[StoredRun], *, first: Sequence[str] = ()) -> tuple[li
         values.setdefault(label, []).append(run.record.metrics.get("map", 0.0))
     method_of = dict(zip(labels, (run.record.method for run in runs), strict=True))
 
-    def place(label: str) -> tuple[int, float, str]:
+    worth = {label: fmean(of_label) for label, of_label in values.items()}
+    best: dict[str, float] = {}
+    for label, value in worth.items():
+        family = _family(method_of[label])
+        best[family] = max(value, best.get(family, value))
+
+    def place(label: str) -> tuple[int, float, str, float, str]:
         method = method_of[label]
-        return first.index(method) if method in first else len(first), -fmean(values[label]), label
+        if method in first:
+            return first.index(method), 0.0, "", -worth[label], label
+        family = _family(method)
+        return len(first), -best[family], family, -worth[label], label
 
     order = sorted(values, key=place)
     grouped: dict[str, dict[tuple[int, int], list[StoredRun]]] = {}
@@ -85,6 +95,10 @@ def compare(runs: Sequence[StoredRun], *, first: Sequence[str] = ()) -> tuple[li
         series.setdefault((order.index(label), run.record.bits), []).append(run)
     found = [_comparison(series, order, runs) for series in grouped.values()]
     return sorted(found, key=lambda comparison: comparison.name), order
+
+
+def _family(method: str) -> str:
+    return method.partition("_")[0]
 
 
 def _comparison(

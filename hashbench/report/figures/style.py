@@ -43,7 +43,7 @@ _SETTINGS: dict[str, Any] = {
     "axes.spines.right": False,
     "axes.linewidth": 0.6,
     "axes.axisbelow": True,
-    "axes.formatter.limits": (-2, 5),
+    "axes.formatter.limits": (-3, 5),
     "axes.grid": True,
     "grid.color": "#E8E8E8",
     "grid.linewidth": 0.5,

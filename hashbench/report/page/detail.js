@@ -70,6 +70,6 @@ function detail(row) {
     return [name, numberOf(mean, digits) + (std === null ? "" : ` ± ${std.toFixed(digits)}`)];
   });
   cell.append(element("h3", {}, `${data.metric} of each seed`), pairs(seeds), element("h3", {}, "All metrics"), pairs(all.filter(([, text]) => text !== "–")));
-  if (row.hparams.length) cell.append(element("h3", {}, "Hyper-parameters"), pairs(row.hparams));
+  cell.append(element("h3", {}, "Backbone and hyper-parameters"), pairs([["backbone", row.backbone], ...row.hparams]));
   return element("tr", { class: "detail", id: `detail-${row.id}` }, element("td", { colspan: columns.length }, cell));
 }

@@ -160,7 +160,7 @@ function fit() {
 
 function matches(table, row, words) {
   if (state.protocol && table.protocol !== state.protocol) return false;
-  if (state.backbone && table.backbone !== state.backbone) return false;
+  if (state.backbone && row.backbone !== state.backbone) return false;
   if (state.bits.size && !state.bits.has(row.bits)) return false;
   return !words.length || words.some((word) => row.name.toLowerCase().includes(word));
 }
@@ -228,8 +228,8 @@ function toggle(row) {
 // --- controls
 
 function fillSelect(name, all) {
-  const values = [...new Set(data.tables.map((table) => table[name]))].sort();
-  byId(name).append(element("option", { value: "" }, all), ...values.map((value) => element("option", { value }, value)));
+  const values = [...new Set(all)].sort();
+  byId(name).append(element("option", { value: "" }, "all"), ...values.map((value) => element("option", { value }, value)));
   byId(name).addEventListener("change", (event) => change({ [name]: event.target.value }));
   byId(`${name}-control`).hidden = values.length < 2;
 }
@@ -263,8 +263,8 @@ function start() {
   byId("legend").textContent = data.legend;
   const sample = { mean: 0.55, std: 0.12, worst: 0.25, best: 0.8, values: [0.42, 0.56, 0.67] };
   byId("key").append(errorBar(sample, [0, 1], "example of an error bar"), "Band: the tie interval. Whisker and large dot: mean ± standard deviation over seeds. Small dots below: the seeds. One scale a table, over the rows shown; an arrow stands for a weak row outside it.");
-  fillSelect("protocol", "all");
-  fillSelect("backbone", "all");
+  fillSelect("protocol", data.tables.map((table) => table.protocol));
+  fillSelect("backbone", data.tables.flatMap((table) => table.rows.map((row) => row.backbone)));
   fillBits();
   byId("method").addEventListener("input", (event) => change({ method: event.target.value }));
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
