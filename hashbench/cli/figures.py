@@ -53,12 +53,16 @@ def figures(
         for problem in drawn.problems:
             typer.echo(f"warning: {problem}", err=True)
         for kind, files in drawn.files.items():
-            typer.echo(f"{kind:<12} {len(files):>4} {'file ' if len(files) == 1 else 'files'}  {files[0].name}, ...")
+            typer.echo(f"{kind:<12} {_files(len(files)):>9}  {files[0].name}{', ...' if len(files) > 1 else ''}")
         for kind, needs in drawn.skipped.items():
             typer.echo(f"{kind:<12} not drawn: no run has {needs}")
-        typer.echo(f"{sum(map(len, drawn.files.values()))} files in {out}; {out / INDEX} says what each shows.")
+        typer.echo(f"{_files(sum(map(len, drawn.files.values())))} in {out}; {out / INDEX} says what each shows.")
     if problems:
         raise typer.Exit(1)
+
+
+def _files(number: int) -> str:
+    return "1 file" if number == 1 else f"{number} files"
 
 
 def _listed(text: str | None) -> list[str] | None:

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import Annotated, Optional
 
 import typer
 
-from hashbench.errors import UserError, did_you_mean
-
 # ruff: noqa: UP045 - typer reads these annotations at run time on Python 3.10
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from hashbench.results.collect import StoredRun
 
 
 def leaderboard(
@@ -44,21 +37,11 @@ def leaderboard(
     out; the exit code is then 1.
     """
     from hashbench.cli.leaderboard_tables import show_average_ranks, show_comparisons, show_sections
+    from hashbench.cli.selection import finished_runs
     from hashbench.results.atomic import write_text
-    from hashbench.results.collect import find_runs
     from hashbench.results.leaderboard import headings, higher_is_better, sections, table, to_csv, to_markdown
 
-    found, problems, unfinished = find_runs(runs)
-    for problem in problems:
-        typer.echo(f"warning: {problem}", err=True)
-    if unfinished:
-        typer.echo(f"{unfinished} unfinished {'run is' if unfinished == 1 else 'runs are'} not shown.", err=True)
-    if found:
-        found = _chosen(found, protocol, _bits(bits), _methods(methods))
-    elif not problems:
-        places = ", ".join(str(run) for run in runs)
-        raise UserError(f"{places}: no finished run. Make one with `hashbench run --method NAME --out DIR`.")
-
+    found, problems = finished_runs(runs, protocol=protocol, bits=bits, methods=methods)
     records = [run.record for run in found]
     frame = table(records, metric=metric)
     differences = headings(records)
@@ -90,47 +73,3 @@ def leaderboard(
             write_critical_difference(ranks, critical_difference)
     if problems:
         raise typer.Exit(1)
-
-
-def _bits(text: str | None) -> list[int] | None:
-    """Code lengths as given on the command line."""
-    if text is None:
-        return None
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and int(part) > 0 for part in parts):
-        raise UserError(f"--bits {text}: give whole numbers from 1 on, with commas between them: --bits 16,32.")
-    return [int(part) for part in parts]
-
-
-def _methods(text: str | None) -> list[str] | None:
-    """Names of methods as given on the command line."""
-    if text is None:
-        return None
-    names = [name.strip() for name in text.split(",")]
-    if not all(names):
-        raise UserError(f"--methods {text}: give names with commas between them: --methods dsh,csq.")
-    return names
-
-
-def _chosen(
-    runs: Sequence[StoredRun], protocol: str | None, bits: Sequence[int] | None, methods: Sequence[str] | None
-) -> list[StoredRun]:
-    """Those that were asked for; asking for what no run has is an error that says what there is."""
-    protocols = {run.record.protocol for run in runs}
-    if protocol is not None and protocol not in protocols:
-        raise UserError(f"no run of protocol {protocol!r}. {did_you_mean(protocol, protocols)}")
-    runs = [run for run in runs if protocol in (None, run.record.protocol)]
-    known = {run.record.method for run in runs}
-    for name in methods or ():
-        if name not in known:
-            raise UserError(f"no run of method {name!r}. {did_you_mean(name, known)}")
-    runs = [run for run in runs if methods is None or run.record.method in methods]
-    there = {run.record.bits for run in runs}
-    absent = sorted(set(bits or ()) - there)
-    if absent:
-        raise UserError(f"no run with {_listed(absent)} bits. There are runs with {_listed(sorted(there))} bits.")
-    return [run for run in runs if bits is None or run.record.bits in bits]
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    return ", ".join(map(str, numbers))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
@@ -134,7 +135,7 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter, *, features: bo
         model: DeepModel | ShallowModel = ShallowModel(_shallow(spec, method_class))
         backbone_name = backbone_name if settings.frozen or table.kind == "feature" else "raw"
     elif issubclass(method_class, DeepMethod):
-        network = _network(spec, method_class, backbone, table, len(roles.train))
+        network = _network(spec, method_class, backbone, table, len(roles.train), reporter)
         with_global_batch_norm(network)
         model = DeepModel(network, table.num_classes, settings.precision, spec.compile, spec.channels_last).to(device)
     else:
@@ -209,14 +210,25 @@ def _shallow(spec: RunSpec, cls: type[ShallowMethod]) -> ShallowMethod:
 
 
 def _network(
-    spec: RunSpec, cls: type[DeepMethod], backbone: torch.nn.Module, table: DataTable, num_train: int
+    spec: RunSpec,
+    cls: type[DeepMethod],
+    backbone: torch.nn.Module,
+    table: DataTable,
+    num_train: int,
+    reporter: Reporter,
 ) -> HashNetwork:
     """Method, shared hidden layers and code layer, drawn from streams of their own."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(spec.seed, "method"))
         try:
-            method = cls(bits=spec.bits, num_classes=table.num_classes, num_train=num_train, **spec.hparams)
-        except TypeError as error:
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                method = cls(bits=spec.bits, num_classes=table.num_classes, num_train=num_train, **spec.hparams)
+        except UserError:
+            raise
+        except (TypeError, ValueError) as error:
             raise UserError(f"method {spec.method}: {error}") from error
+        for warning in said:
+            reporter.warning(f"method {spec.method}: {warning.message}")
         torch.manual_seed(derive_seed(spec.seed, "weights"))
         return HashNetwork(backbone, method, spec.settings.hidden, spec.settings.frozen)

@@ -23,7 +23,7 @@ ACTIVE = 1e-5
 
 def primal_sums(h: Tensor, u: Tensor) -> Tensor:
     """(2,): sums over (m, K) outputs and codes of (u - h)^2 and of ||u| - 1|."""
-    return torch.stack([square_sum(u - h), (u.abs() - 1).abs().sum()])
+    return torch.stack([square_sum(u - h), u.abs().sub_(1).abs_().sum()])
 
 
 def dual_sums(h: Tensor, u: Tensor, y: Tensor, sigma: float, lam: float) -> Tensor:

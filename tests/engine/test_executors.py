@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import executor_helpers as tasks
@@ -156,6 +157,23 @@ def test_without_ray_one_line_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UserError, match=r'pip install "hashbench\[ray\]"'):
         executor("ray")
+
+
+@pytest.mark.parametrize(
+    ("address", "match"),
+    [
+        ("somewhere", "expected HOST:PORT"),
+        ("host:port", "expected HOST:PORT"),
+        (":6379", "expected HOST:PORT"),
+        ("127.0.0.1:1", "no Ray cluster answers there"),
+        ("ray://127.0.0.1:1", "no Ray cluster answers there"),
+        ("127.0.0.1:99999", "no Ray cluster answers there"),
+    ],
+)
+def test_an_address_where_nobody_listens_is_refused_at_once(monkeypatch, address, match):
+    monkeypatch.setitem(sys.modules, "ray", types.ModuleType("ray"))  # it is not asked
+    with pytest.raises(UserError, match=match):
+        executor("ray", address)
 
 
 def node(**resources):

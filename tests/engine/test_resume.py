@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -23,6 +24,13 @@ def query_codes(out):
     (path,) = out.rglob("codes.npz")
     with np.load(path) as file:
         return np.concatenate([file["query_codes"], file["database_codes"]])
+
+
+def history(out):
+    """The epochs of a run's result but for their seconds."""
+    (path,) = out.rglob("result.json")
+    epochs = json.loads(path.read_text())["history"]
+    return [{name: value for name, value in epoch.items() if name != "seconds"} for epoch in epochs]
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +72,8 @@ def test_killed_dualhash_resumes_with_its_duals(plugin, tmp_path, method):
     resumed = subprocess.run(command(plugin, tmp_path / "killed", *extra, "--resume"), capture_output=True, text=True)
     assert resumed.returncode == 0, resumed.stderr
     assert np.array_equal(query_codes(tmp_path / "whole"), query_codes(tmp_path / "killed"))
+    assert history(tmp_path / "killed") == history(tmp_path / "whole")  # of u and y, bit for bit
+    assert history(tmp_path / "whole")[-1]["dual_active"] > 0.01
 
 
 def test_ctrl_c_says_what_is_saved_and_how_to_go_on(plugin, tmp_path):

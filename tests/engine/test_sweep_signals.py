@@ -15,7 +15,7 @@ from executor_helpers import is_alive, wait_until
 from hashbench.results.collect import collect
 
 # One process works off: the shallow method in no time, then the deep one, slow enough to be hit in the middle.
-SWEEP = ["sweep", "--methods", "toy_shallow,toy", "--bits", "8", "--seeds", "0", "--jobs", "1", "--epochs", "60"]
+SWEEP = ["sweep", "--methods", "toy_shallow,toy", "--bits", "8", "--seeds", "0", "--jobs", "1", "--epochs", "25"]
 
 
 def start(plugin, out, words, **options):

@@ -12,7 +12,7 @@ import pytest
 from hashbench.evaluation import pack_codes
 from hashbench.report.figures import history, over_bits, retrieval
 from hashbench.report.figures.codes import codes_of_one_image
-from hashbench.report.figures.comparison import compare
+from hashbench.report.figures.comparison import compare, settings
 from hashbench.report.figures.distances import distances
 from hashbench.report.figures.measured import Codes
 from hashbench.report.figures.sensitivity import sensitivity
@@ -393,6 +393,12 @@ def test_settings_that_only_hyperparameters_tell_apart_are_told_apart():
     runs = [a_run(hparams={"alpha": alpha, "beta": 1}) for alpha in (0.1, 0.2)]
     runs += [a_run("csq", bits=bits, hparams={"alpha": bits}) for bits in (16, 32)]
     assert sorted(compare(runs)[1]) == ["csq", "dsh (alpha=0.1)", "dsh (alpha=0.2)"]
+
+
+def test_settings_say_what_the_label_of_own_hyperparameters_stands_for():
+    runs = [a_run(preset=f"default+{i}", hparams={"lam": i, "optimizer": {"lr": 1}}) for i in (1, 2)]
+    (comparison,), _ = compare([*runs, a_run("csq")])
+    assert settings(comparison) == {"dsh@default+1": "lam=1", "dsh@default+2": "lam=2"}
 
 
 @pytest.mark.parametrize("number", [1, 8, 9, 31])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
@@ -15,12 +16,15 @@ from hashbench.errors import UserError
 _OBJECT_STORE = 100 * 2**20
 """Bytes of shared memory for Ray on this machine: requests and answers are small, results go to their folders."""
 
+_KNOCK = 10.0
+"""Seconds in which a cluster must take a connection."""
+
 
 class RayExecutor:
     """Tasks on Ray.
 
     Args:
-        address: of a running cluster (`HOST:PORT`, `ray://HOST:PORT`, `auto`); None starts Ray on this machine.
+        address: of a running cluster (`HOST:PORT`, `ray://HOST:PORT`, or `auto`); None starts Ray on this machine.
         jobs: tasks at a time; None: as many as there are cores (GPUs, where GPUs are used).
         device: `--device`; with `cuda`, or `auto` where the cluster has GPUs, each task asks for its share of a GPU.
 
@@ -31,6 +35,8 @@ class RayExecutor:
     def __init__(self, address: str | None, jobs: int | None, device: str) -> None:
         ray = _import_ray()
         self._ray = ray
+        if address is not None:
+            _knock(address)
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         if address is None:
             options |= {"num_cpus": jobs or cores(), "include_dashboard": False, "object_store_memory": _OBJECT_STORE}
@@ -84,6 +90,23 @@ class RayExecutor:
         for reference in self._running:
             self._ray.cancel(reference, force=True)
         self._ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Find out at once that nobody listens: Ray itself tries for minutes.
+
+    Raises:
+        UserError: no connection, or an address of another form.
+    """
+    if address == "auto":
+        return
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not host or not port.isdecimal():
+        raise UserError(f"--ray-address {address}: expected HOST:PORT, ray://HOST:PORT or auto")
+    try:
+        socket.create_connection((host, int(port)), timeout=_KNOCK).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(f"--ray-address {address}: no Ray cluster answers there: {error}") from error
 
 
 def _import_ray() -> Any:

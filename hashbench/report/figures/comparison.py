@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -56,6 +56,20 @@ class Comparison:
         for series in self.series:
             lines.setdefault(series.label, []).append(series)
         return lines
+
+
+def settings(comparison: Comparison) -> dict[str, str]:
+    """Where a method has several settings, what tells each from the others: label -> `lam=0.05, optimizer.lr=0.5`."""
+    of_method: dict[str, dict[str, dict[str, object]]] = {}
+    for label, series in comparison.over_bits().items():
+        record = series[0].runs[0].record
+        of_method.setdefault(record.method, {})[label] = flatten(record.hparams)
+    texts = {}
+    for of_label in of_method.values():
+        differing = _differing(of_label.values())
+        for label, hparams in of_label.items():
+            texts[label] = ", ".join(f"{name}={hparams.get(name)}" for name in differing)
+    return {label: text for label, text in texts.items() if text}
 
 
 def compare(runs: Sequence[StoredRun], *, first: Sequence[str] = ()) -> tuple[list[Comparison], list[str]]:
@@ -130,13 +144,16 @@ def _labels(runs: Sequence[StoredRun]) -> list[str]:
 
 def _difference(run: StoredRun, others: Sequence[StoredRun]) -> str:
     """The hyper-parameters in which the settings of one code length differ, as text; empty for one setting."""
-    settings: dict[int, dict[str, dict[str, object]]] = {}
+    by_bits: dict[int, dict[str, dict[str, object]]] = {}
     for other in others:
-        of_bits = settings.setdefault(other.record.bits, {})
+        of_bits = by_bits.setdefault(other.record.bits, {})
         of_bits[row_key(other.record)] = flatten(other.record.hparams)
-    differing: list[str] = []
-    for of_bits in settings.values():
-        names = dict.fromkeys(name for hparams in of_bits.values() for name in hparams)
-        differing += [n for n in names if len({json.dumps(h.get(n)) for h in of_bits.values()}) > 1]
+    differing = dict.fromkeys(name for of_bits in by_bits.values() for name in _differing(of_bits.values()))
     own = flatten(run.record.hparams)
-    return ", ".join(f"{name}={own.get(name)}" for name in dict.fromkeys(differing))
+    return ", ".join(f"{name}={own.get(name)}" for name in differing)
+
+
+def _differing(hparams: Collection[Mapping[str, object]]) -> list[str]:
+    """Names of which not all have the same value."""
+    names = dict.fromkeys(name for one in hparams for name in one)
+    return [name for name in names if len({json.dumps(one.get(name)) for one in hparams}) > 1]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hashbench.errors import UserError, did_you_mean
-from hashbench.report.figures.comparison import Comparison, compare
+from hashbench.report.figures.comparison import Comparison, compare, settings
 from hashbench.report.figures.kinds import KINDS
 from hashbench.report.figures.measured import Codes
 from hashbench.report.figures.sheet import Page, Sheet
@@ -106,6 +106,8 @@ def draw(
                     lines.append(_index_line(made, sheet, page))
     notes = [f"- {kind}: not drawn: no run has {needs}." for kind, needs in skipped.items()]
     notes += [f"- {problem}" for problem in codes.problems]
+    for comparison in comparisons:
+        notes += [f"- {comparison.name}: {label}: {text}" for label, text in settings(comparison).items()]
     write_text(out / INDEX, "\n".join([*lines, *(["", *notes] if notes else [])]) + "\n")
     return Drawn(files, skipped, codes.problems)
 

@@ -185,7 +185,8 @@ def _draw(ax: Any, panel: Panel, block: Sequence[str], style: Mapping[str, LineS
 
 def _draw_line(ax: Any, curve: Curve, style: LineStyle) -> None:
     """A line with a band of one standard deviation on both sides."""
-    ax.plot(curve.x, curve.y, zorder=3, **style.line(len(curve.x)))
+    size = {"markersize": 5.0} if len(curve.x) == 1 else {}
+    ax.plot(curve.x, curve.y, zorder=3, **(style.line(len(curve.x)) | size))
     if curve.spread is not None and len(curve.x) > 1:
         low, high = curve.y - curve.spread, curve.y + curve.spread
         if ax.get_yscale() == "log":
