@@ -28,6 +28,11 @@ def packages() -> list[str]:
 setup(
     packages=packages(),
     package_dir=FOLDERS,
-    package_data={"": ["*.yaml", "*.csv", "py.typed"], "hashbench.protocol": ["manifests/*.npz"], "hashbench.data": ["lists/*.npz"], "hashbench.report": ["page/*"]},
+    package_data={
+        "": ["*.yaml", "*.csv", "py.typed"],
+        "hashbench.protocol": ["manifests/*.npz"],
+        "hashbench.data": ["lists/*.npz"],
+        "hashbench.report": ["page/*"],
+    },
     cmdclass={"build_py": BuildWithRegistry},
 )

@@ -108,7 +108,9 @@ class SplitEntry(Entry):
     sha256: str | None = None
     counts: dict[str, int] = Field(default_factory=dict, description="declared number of rows a role")
     fractions: dict[str, float] | None = Field(None, description="{test: 0.2, validation: 0.1}; the rest is training")
-    unseen: UnseenEntry | None = Field(None, description="{test_classes: 25, ...}: test on classes never trained on")
+    unseen: UnseenEntry | None = Field(
+        default=None, description="{test_classes: 25, ...}: test on classes never trained on"
+    )
     seed: int = 0
     allow: dict[str, int] = Field(
         default_factory=dict,

@@ -77,7 +77,6 @@ def search(
 def _answer(query: Query, code: np.ndarray, found: Neighbours, finished: FinishedRun, data: RunData) -> dict[str, Any]:
     """One query and its list, as plain values."""
     rows = finished.codes.database_index[found.items]
-    known = query.row is not None
     relevant = data.share_a_label(query.row, rows) if query.row is not None else None
     items = []
     for i, row in enumerate(rows.tolist()):
@@ -99,7 +98,7 @@ def _answer(query: Query, code: np.ndarray, found: Neighbours, finished: Finishe
         "query": query.text,
         "row": query.row,
         "labels": data.labels(query.row) if query.row is not None else None,
-        **({"path": data.paths[query.row]} if known and data.paths else {}),
+        **({"path": data.paths[query.row]} if query.row is not None and data.paths else {}),
         "code": code.tobytes().hex(),
         "neighbours": items,
         "cut": {"distance": int(last), "listed": int((found.distances == last).sum()), "tied": int(found.tied[-1])},

@@ -33,6 +33,10 @@ def dual_sums(h: Tensor, u: Tensor, y: Tensor, sigma: float, lam: float) -> Tens
     (V.1); the squared distance of u to dR*(y), the y block; and how many duals are not 0.
     """
     size, gap = y.abs(), u - h
+    if size.max() == 0:  # the usual case where outputs are bounded: the same sums, without what y does in them
+        squares = square_sum(gap)
+        outside = square_sum(u.abs().sub_(1).clamp_(min=0))
+        return torch.stack([0.5 * sigma * squares, sigma**2 * squares, outside, torch.zeros_like(squares)])
     coupled = 0.5 * sigma * square_sum(gap) + torch.dot(y.flatten(), u.flatten()) - size.sum()
     u_block = square_sum(torch.add(y, gap, alpha=sigma))
     y_block = square_sum(distance_to_conjugate_subgradient(u, y, lam))

@@ -69,12 +69,9 @@ def distance_to_conjugate_subgradient(u: Tensor, y: Tensor, lam: float) -> Tenso
 
     y = 0: max(|u| - 1, 0); 0 < |y| < lam: |u * sgn(y) - 1|; |y| = lam: max(1 - u * sgn(y), 0).
     """
-    at_zero = (u.abs() - 1).clamp_(min=0)
-    if y.abs().max() == 0:  # no dual is active, the usual case where outputs are bounded: nothing else to look at
-        return at_zero
     beyond = u * y.sign() - 1
     active = torch.where(y.abs() < lam, beyond.abs(), beyond.clamp(max=0).neg_())
-    return torch.where(y == 0, at_zero, active)
+    return torch.where(y == 0, (u.abs() - 1).clamp_(min=0), active)
 
 
 def _sign(v: Tensor) -> Tensor:

@@ -83,7 +83,7 @@ class SplitState(nn.Module, ABC):
             rows = part if index is None else index[part]
             old = [getattr(self, name)[rows] for name in self.buffers_of_state]
             new = self._sweep(outputs[part], *old)
-            moved += (new[0] - old[0]).square().sum()
+            moved += (new[0] - old[0]).square_().sum()
             for name, value in reversed(list(zip(self.buffers_of_state, new, strict=True))):
                 getattr(self, name)[rows] = value  # u last: what a later buffer takes over may be a view of it
         self.moved.copy_(moved / count)

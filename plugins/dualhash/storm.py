@@ -16,7 +16,7 @@ from mmengine.registry import OPTIMIZERS
 from torch import Tensor
 
 from hashbench.errors import UserError
-from hashbench_dualhash.stom import check_not_negative, decayed_gradients
+from hashbench_dualhash.stom import check_not_negative
 
 
 @OPTIMIZERS.register_module(force=True)
@@ -169,12 +169,20 @@ class StoRM(torch.optim.Optimizer):
 
 
 def _gradients(groups: list[tuple[dict[str, Any], list[Tensor]]], own: bool = False) -> list[Tensor]:
-    """Gradients with weight decay of all groups in one list, in their order.
+    """Gradients with weight decay of all groups in one list, in their order; zeros where there is none.
 
-    With `own` they are in memory of their own, since the backward of the closure may write where the first one did.
+    With `own` they are in memory of their own, since the backward of the closure may write where the first one did;
+    otherwise the decay is added to what the parameters hold.
     """
     out: list[Tensor] = []
     for group, params in groups:
-        grads = decayed_gradients(params, group["weight_decay"]) if params else []
-        out += [g.clone() for g in grads] if own and not group["weight_decay"] else grads
+        held = [torch.zeros_like(p) if p.grad is None else p.grad for p in params]
+        if held and group["weight_decay"]:
+            if own:
+                held = list(torch._foreach_add(held, params, alpha=group["weight_decay"]))
+            else:
+                torch._foreach_add_(held, params, alpha=group["weight_decay"])
+            out += held
+        else:
+            out += [g.clone() for g in held] if own else held
     return out

@@ -20,4 +20,6 @@ def catalog() -> Catalog:
 def run_on(out: Path, method: str, *, protocol: str = "features", resume: bool = False, **request: Any) -> Outcome:
     """One run on the CPU, as `hashbench run` does it; two epochs where the request does not say."""
     options: dict[str, Any] = {"bits": 8, "changes": {"epochs": 2}, "device": "cpu"} | request
-    return run(resolve(catalog(), method=method, protocol=protocol, out=out / "runs", **options), catalog(), resume=resume)
+    return run(
+        resolve(catalog(), method=method, protocol=protocol, out=out / "runs", **options), catalog(), resume=resume
+    )

@@ -62,59 +62,6 @@ HOTS = {
 }
 
 
-@pytest.mark.parametrize("size", [0.0, 1.0, 50.0], ids=["zero", "usual", "saturated"])
-@pytest.mark.parametrize("case", [*IDS, *HOTS])
-def test_loss_and_gradient_are_finite(method, batch_of, case, size):
-    if case in HOTS and not method.multilabel:
-        pytest.skip("not defined for several labels")
-    labels = torch.tensor(IDS.get(case) or HOTS[case])
-    logits = size * torch.randn(len(labels), width(method), generator=torch.Generator().manual_seed(0)).sign()
-    logits.requires_grad_()
-    batch = batch_of(method, logits, labels)
-    assert torch.isfinite(batch.codes).all()
-    terms = method.loss(batch)
-    assert all(value.ndim == 0 for value in terms.values())
-    total = sum(terms.values())
-    total.backward()
-    assert torch.isfinite(total)
-    assert logits.grad is not None
-    assert torch.isfinite(logits.grad).all()
-
-
-def test_order_of_the_batch_does_not_matter(method, batch_of):
-    logits = torch.randn(9, width(method), generator=torch.Generator().manual_seed(1)).double()
-    labels, order = torch.arange(9) % 4, torch.randperm(9, generator=torch.Generator().manual_seed(2))
-    method = method.double()
-    first = sum(method.loss(batch_of(method, logits, labels)).values())
-    second = sum(method.loss(batch_of(method, logits[order], labels[order])).values())
-    torch.testing.assert_close(first, second, rtol=1e-12, atol=1e-12)
-
-
-def test_entry_lists_the_constructor(name):
-    entry = load_catalog().method(name)
-    given = inspect.signature(METHODS[name]).parameters
-    defaults = {k: p.default for k, p in given.items() if k not in ("bits", "num_classes", "num_train")}
-    assert entry.hparams == defaults
-    assert entry.paper is not None
-    assert entry.deviations
-    assert set(entry.preset_notes) == set(entry.presets)
-
-
-def test_every_preset_builds(name):
-    entry = load_catalog().method(name)
-    for preset in entry.presets.values():
-        own = {k: v for k, v in preset.items() if "." not in k}
-        method = METHODS[name](bits=BITS, num_classes=CLASSES, num_train=40, **{**entry.hparams, **own})
-        optimizer = {**entry.optimizer} if "optimizer.type" not in preset else {}
-        schedule = {**entry.schedule} if "schedule.type" not in preset else {}
-        for key, value in preset.items():
-            section, dot, option = key.partition(".")
-            if dot:
-                (optimizer if section == "optimizer" else schedule)[option] = value
-        built = build_optimizer(optimizer, HashNetwork(Features(), method))
-        build_schedule(schedule, built, epochs=10, steps_per_epoch=3)
-
-
 @pytest.mark.parametrize(
     ("cls", "wrong"),
     [

@@ -39,7 +39,9 @@ def test_on_digits_it_sorts_the_normalised_pixels_at_every_length(tmp_path):
         pixels = Digits().load().inputs.flatten(1).numpy() / 255  # and as small_conv takes them: mean 0.5, std 0.25
         query, database = ((pixels[other[f"{role}_index"]] - 0.5) / 0.25 for role in ("query", "database"))
         relevant = other["query_labels"][:, None] == other["database_labels"]
-    assert first.metrics["map"] == pytest.approx(slow_map(query, database, relevant), abs=1e-6)  # float32 in the harness
+    assert first.metrics["map"] == pytest.approx(
+        slow_map(query, database, relevant), abs=1e-6
+    )  # float32 in the harness
     assert first.metrics["map"] > 0.5
     assert not [name for name in first.metrics if "@r" in name or "bit" in name or "quantization" in name]
     assert first.selection["evaluation"]["ranking"] == "cosine"

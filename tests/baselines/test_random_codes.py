@@ -10,13 +10,6 @@ def rows(n=400, seed=0):
     return np.random.default_rng(seed).normal(size=(n, 5))
 
 
-def test_scikit_learn_estimator():
-    # codes are int8 whatever the dtype of the features
-    check_estimator(
-        RandomCodes(random_state=0), expected_failed_checks={"check_transformer_preserve_dtypes": "int8 codes"}
-    )
-
-
 @pytest.mark.parametrize("bits", [1, 7, 32, 600])
 def test_bits_are_fair_and_independent(bits):
     codes = RandomCodes(bits=bits, random_state=3).fit(rows()).transform(rows())

@@ -54,15 +54,6 @@ each = pytest.mark.parametrize("method", METHODS, ids=name)
 each_supervised = pytest.mark.parametrize("method", SUPERVISED, ids=name)
 
 
-def expected_failures(method: ShallowMethod) -> dict[str, str]:
-    return {"check_transformer_preserve_dtypes": "codes are int8, whatever the features are"}
-
-
-@parametrize_with_checks(SMALL, expected_failed_checks=expected_failures)
-def test_scikit_learn_contract(estimator, check):
-    check(estimator)
-
-
 @pytest.fixture(scope="module")
 def blobs() -> tuple[np.ndarray, np.ndarray]:
     """(240, 20) samples around four centres."""
@@ -71,43 +62,11 @@ def blobs() -> tuple[np.ndarray, np.ndarray]:
     return rng.normal(size=(4, 20))[y] * 2 + rng.normal(size=(240, 20)), y
 
 
-@each
-def test_codes_and_outputs(method, blobs):
-    fitted = clone(method).set_params(bits=8, random_state=0).fit(*blobs)
-    codes, outputs = fitted.transform(blobs[0]), fitted.decision_function(blobs[0])
-    assert codes.shape == outputs.shape == (240, 8)
-    assert codes.dtype == np.int8
-    assert outputs.dtype == np.float64
-    np.testing.assert_array_equal(codes, np.where(outputs >= 0, 1, -1))
-    assert (np.abs(codes.mean(axis=0)) < 1).sum() >= 4  # at least half of the bits take both values
-
-
-@each
-def test_one_seed_one_function(method, blobs):
-    X, y = blobs
-    outputs = [clone(method).set_params(bits=8, random_state=3).fit(X, y).decision_function(X) for _ in range(2)]
-    np.testing.assert_array_equal(outputs[0], outputs[1])
-
-
 @pytest.mark.parametrize("method", [m for m in METHODS if not isinstance(m, SpectralHashing)], ids=name)
 def test_another_seed_another_function(method, blobs):
     X, y = blobs
     outputs = [clone(method).set_params(bits=8, random_state=seed).fit(X, y).decision_function(X) for seed in (0, 1)]
     assert not np.allclose(outputs[0], outputs[1])
-
-
-@each
-def test_pickle_keeps_the_function(method, blobs):
-    fitted = clone(method).set_params(bits=8, random_state=0).fit(*blobs)
-    again = pickle.loads(pickle.dumps(fitted))
-    np.testing.assert_array_equal(again.decision_function(blobs[0]), fitted.decision_function(blobs[0]))
-
-
-@each
-def test_codes_of_a_sample_do_not_depend_on_the_others(method, blobs):
-    X, y = blobs
-    fitted = clone(method).set_params(bits=8, random_state=0).fit(X, y)
-    np.testing.assert_allclose(fitted.decision_function(X[5:6]), fitted.decision_function(X)[5:6], atol=1e-9)
 
 
 @each
@@ -186,14 +145,6 @@ def test_refusals_are_one_line(method, message, blobs):
 def test_no_more_anchors_than_samples(method, blobs):
     fitted = clone(method).set_params(bits=4, random_state=0).fit(*blobs)
     assert len(fitted.anchors_) <= 240
-
-
-@each
-def test_repeated_samples_and_constant_features(method, blobs):
-    X, y = np.repeat(blobs[0][:60], 4, axis=0), np.repeat(blobs[1][:60], 4)
-    X[:, 3] = 1.0
-    outputs = clone(method).set_params(bits=8, random_state=0).fit(X, y).decision_function(X)
-    assert np.isfinite(outputs).all()
 
 
 @cache

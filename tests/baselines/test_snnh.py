@@ -64,24 +64,11 @@ def test_loss_is_the_contrastive_loss_of_the_codes():
     assert {n: v.item() for n, v in make().loss(batch).items()} == {n: v.item() for n, v in expected.items()}
 
 
-def test_degenerate_batches_stay_finite():
-    for batch in degenerate_batches(12, 4, 160).values():
-        assert_finite(make(), batch)
-
-
 @pytest.mark.parametrize(("output", "least"), [("sparse", 0.55), ("tanh", 0.7)])  # chance is 0.25
 def test_training_lowers_the_loss_and_retrieves(output, least):
     losses, fit = train(make(output=output), epochs=25, lr=0.02)
     assert losses[-1] < 0.6 * losses[0]
     assert retrieval_map(fit) > least
-
-
-def test_state_round_trip():
-    _, fit = train(make(), epochs=1, lr=0.005)
-    new = build(make(), 24, seed=7)
-    new.load_state_dict(fit.network.state_dict())
-    new.eval()
-    assert torch.equal(new(fit.inputs).codes, fit.codes())
 
 
 @pytest.mark.parametrize(
