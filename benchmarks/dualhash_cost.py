@@ -2,11 +2,11 @@
 
     python benchmarks/dualhash_cost.py [--rounds 20] [--bits 16 64] [--threads 1]
 
-Networks, optimizers and hyper-parameters are those of the catalogue, on two problems: `digits`, and features of the size
-of `cifar10-dualhash-frozen` (10,000 random rows of 1,280, a head of 512 units, batches of 256). The methods take turns
-epoch by epoch, in both orders; ratios are taken inside each round, so that drift of the machine's speed cancels, and given as their
-median with the lowest and the highest. Seconds are CPU seconds of this process (what other processes do counts little)
-and wall-clock seconds. The aims: StoM at most 1.03 times the likelihood alone, StoRM at most 2.05 times.
+Networks, optimizers and hyper-parameters are those of the catalogue, on two problems: `digits`, and features of the
+size of `cifar10-dualhash-frozen` (10,000 random rows of 1,280, a head of 512 units, batches of 256). The methods take
+turns epoch by epoch, in both orders; ratios are taken inside each round, so that drift of the machine's speed cancels,
+and given as their median with the lowest and the highest. Seconds are CPU seconds of this process (what other processes
+do counts little) and wall-clock seconds. The aims: StoM at most 1.03 times the likelihood alone, StoRM at most 2.05.
 """
 
 from __future__ import annotations
@@ -83,7 +83,9 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     warnings.simplefilter("ignore")
     catalog = load_catalog()
-    print(f"{options.threads} thread(s), torch {torch.__version__}; median (lowest .. highest) of {options.rounds} rounds")
+    print(
+        f"{options.threads} thread(s), torch {torch.__version__}; median (lowest .. highest) of {options.rounds} rounds"
+    )
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder, "features.npz")
         rng = np.random.default_rng(0)

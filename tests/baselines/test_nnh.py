@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from short_training import assert_finite, build, degenerate_batches, random_batch, retrieval_map, train
+from short_training import build, random_batch, retrieval_map, train
 
 from hashbench.errors import UserError
 from hashbench_baselines.contrastive import contrastive

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from sklearn.utils.estimator_checks import check_estimator
 
 from hashbench.evaluation import evaluate
 from hashbench_baselines.random_codes import RandomCodes

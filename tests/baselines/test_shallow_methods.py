@@ -1,16 +1,14 @@
-"""What all shallow methods share: scikit-learn's contract, determinism, one line for bad input, use on real data."""
+"""What shallow methods share beside the conformance checks: what they learn, one line for bad input, real data."""
 
 from __future__ import annotations
 
 import os
-import pickle
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from hashbench.data.features import Features
 from hashbench.evaluation import evaluate
@@ -32,18 +30,6 @@ SUPERVISED = [
     SDH(),
 ]
 METHODS = UNSUPERVISED + SUPERVISED
-# scikit-learn's checks use as few as one feature: bits that such data can give.
-SMALL = [
-    LSH(bits=2),
-    ITQ(bits=1),
-    SpectralHashing(bits=4),
-    AGH(bits=1),
-    AGH(bits=2, layers=2),
-    PSH(bits=2, projections=16, pairs=50),
-    LDAHash(bits=1, pairs=50),
-    KSH(bits=2),
-    SDH(bits=2),
-]
 
 
 def name(method: ShallowMethod) -> str:

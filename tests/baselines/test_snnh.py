@@ -6,9 +6,7 @@ import pytest
 import torch
 from short_training import (
     Fit,
-    assert_finite,
     build,
-    degenerate_batches,
     gaussian_classes,
     random_batch,
     retrieval_map,
