@@ -59,6 +59,10 @@ def _show_method(name: str, entry: MethodEntry) -> None:
     if entry.kind == "deep":
         typer.echo(f"  optimizer  {_text(entry.optimizer)}")
         typer.echo(f"  schedule   {_text(entry.schedule)}")
+    else:
+        typer.echo(
+            "  fitted on  the protocol's inputs, or a frozen backbone's features: --protocol cifar10-dualhash-frozen"
+        )
     if entry.search:
         typer.echo(f"  search     {_text(entry.search)}")
     for preset, changes in entry.presets.items():

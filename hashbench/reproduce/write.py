@@ -126,7 +126,7 @@ def _provenance(records: Iterable[ResultRecord]) -> list[str]:
     when = days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
     commits = {_commit(run) for run in runs if run.environment.get("commit")}
     return [
-        f"{len(runs)} runs, {seconds:.0f} s in all, {when}",
+        f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}, {seconds:.0f} s in all, {when}",
         *([f"commit {', '.join(sorted(commits))}"] if commits else []),
         *dict.fromkeys(_machine(run) for run in runs),
     ]

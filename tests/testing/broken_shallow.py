@@ -114,3 +114,18 @@ class NanForConstants(Good):
 class SecondArgument(Good):
     def __init__(self, bits: int = 32, center: bool = True, random_state: int | None = None) -> None:
         super().__init__(bits, random_state, center)
+
+
+class UnknownRanking(Good):
+    ranking = "euclidean"
+
+
+class Vectors(Good):
+    """Keeps the contract of a method that ranks by cosine."""
+
+    ranking = "cosine"
+
+
+class OtherVectors(Vectors):
+    def transform(self, X):
+        return np.sign(super().transform(X))

@@ -41,6 +41,16 @@ def test_a_good_method_passes_every_check(subject):
     assert len(passed) > 40
 
 
+def test_a_good_method_without_codes_passes_every_check(subject):
+    good = subject("Vectors")
+    results = {check.name: run_check(check, good) for check in checks_of(good)}
+    assert [name for name, found in results.items() if found.outcome == "fail"] == []
+    assert {name for name, found in results.items() if "there are no codes" in found.reason} == {
+        "bits",
+        "too_many_bits",
+    }
+
+
 @pytest.mark.parametrize(
     ("cls", "check", "reason"),
     [
@@ -48,6 +58,8 @@ def test_a_good_method_passes_every_check(subject):
         ("OneBitMore", "bits", "(80, 5) for 80 samples in 4 bits"),
         ("OtherSigns", "bits", "not the signs"),
         ("FloatCodes", "bits", "codes are float64"),
+        ("UnknownRanking", "bits", "ranking is 'euclidean': the harness knows hamming and cosine"),
+        ("OtherVectors", "bits", "transform gives other vectors"),
         ("GlobalRandomNumbers", "deterministic", "two fits with one random_state differ"),
         ("CannotBePickled", "copies", "cannot be pickled"),
         ("ForgetsAParameter", "copies", "Error"),
