@@ -22,7 +22,14 @@ def hash_centers(num_classes: int, bits: int, generator: torch.Generator, tries:
 
     K a power of two and C <= 2K: rows of the Hadamard matrix H_K, then of -H_K; any two are K/2 apart, a row and its
     negative K. Otherwise balanced random rows (K/2 entries -1), of `tries` draws the one of largest minimum distance.
+
+    Raises:
+        UserError: more classes than there are words of K bits.
     """
+    require(
+        num_classes <= 1 << bits,
+        f"{num_classes} classes need as many codewords, and {bits} bits give {1 << bits}: take more bits",
+    )
     if bits & (bits - 1) == 0 and num_classes <= 2 * bits:
         rows = torch.from_numpy(hadamard(bits)).float()
         return torch.cat([rows, -rows])[:num_classes].clone()

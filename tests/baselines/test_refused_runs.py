@@ -16,6 +16,8 @@ CASES = [
     ("agh2", "plain", 180, [], "needs 90 eigenvectors"),
     ("agh2", "plain", 7, [], "7 bits are odd"),
     ("mdshc", "plain", 1, [], "3 classes need as many centres, and 1 bits give 2"),
+    ("csq", "plain", 1, [], "3 classes need as many codewords, and 1 bits give 2"),
+    ("class_codes", "plain", 1, [], "3 classes need as many codewords, and 1 bits give 2"),
     ("deep_linf", "plain", 90, [], "a dictionary of 90 atoms, one a bit, from no fewer samples and is given 84"),
     ("snnh", "plain", 90, [], "a dictionary of 90 atoms"),
     ("agh1", "equal", 4, [], "on 1 anchors has 0"),
