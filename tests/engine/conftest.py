@@ -46,7 +46,7 @@ methods:
 """
 
 METHODS = '''
-import os, signal
+import os, signal, time
 import numpy as np
 import torch
 from torch.nn import functional as F
@@ -55,7 +55,10 @@ from hashbench_dualhash.method import DualHashStoM, DualHashStoRM
 
 
 class Toy(DeepMethod):
-    """Pairwise likelihood with state of its own, random numbers in the forward pass, and a wish to die at a step."""
+    """Pairwise likelihood with state of its own, random numbers in the forward pass, and a wish to die at a step.
+
+    While the file that TOY_SLOW_WHILE names is there, each epoch takes half a second: a signal then meets a run, not its end.
+    """
 
     def __init__(self, *, bits, num_classes, num_train, alpha=1.0, kill_at=-1, dropout=0.0):
         super().__init__(bits=bits, num_classes=num_classes, num_train=num_train)
@@ -72,6 +75,8 @@ class Toy(DeepMethod):
         assert fit.network.method is self
         self.codes_moved = float((fit.codes() - self.first_codes).abs().mean())
         self.noise += 0.1 * torch.randn(self.bits, generator=fit.generator)
+        if os.path.exists(os.environ.get("TOY_SLOW_WHILE", "")):
+            time.sleep(0.5)
 
     def begin_fit(self, fit):
         self.first_codes.copy_(fit.codes())

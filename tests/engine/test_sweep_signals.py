@@ -38,7 +38,9 @@ def children(pid):
 @pytest.fixture
 def sweeping(plugin, tmp_path):
     """A sweep whose first run is finished and whose second has saved a checkpoint: (process, its children)."""
-    process = start(plugin, tmp_path / "runs", SWEEP)
+    slow = tmp_path / "slow"
+    slow.touch()
+    process = start(plugin, tmp_path / "runs", SWEEP, env={**os.environ, "TOY_SLOW_WHILE": str(slow)})
     try:
         wait_until(lambda: list((tmp_path / "runs").rglob("toy/**/epoch_*.pth")), 180, "a checkpoint")
         below = children(process.pid)
@@ -90,6 +92,7 @@ def test_sigkill_to_a_worker_costs_that_run_its_last_steps_and_no_more(sweeping,
     process, below = sweeping
     (worker,) = [pid for pid in below if is_worker(pid)]
     os.kill(worker, signal.SIGKILL)
+    (tmp_path / "slow").unlink()
     code, said, err = finish(process)
     assert code == 0, err
     assert "toy 8 bits seed 0: failed: its process was killed by SIGKILL; it is tried again" in err
