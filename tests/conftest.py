@@ -49,6 +49,25 @@ def _store(root: Path, result, protocol_dir: str | None = None):
 
 
 @pytest.fixture
+def cli(capfd, tmp_path, monkeypatch) -> Callable[..., tuple[int, str, str]]:
+    """cli(*words) -> (exit code, standard output, standard error), from an empty folder, with a cache of its own."""
+    from hashbench.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HASHBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*words: object) -> tuple[int, str, str]:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(word) for word in words])
+        captured = capfd.readouterr()
+        return ended.value.code, captured.out, captured.err  # type: ignore[return-value]
+
+    return call
+
+
+@pytest.fixture
 def make_record() -> Callable[..., Any]:
     return _record
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from hashbench.cli import main
+from refusal import assert_refused
 
 CASES = [
     # method, data, bits, settings, what is said
@@ -63,16 +62,8 @@ def data(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("method", "name", "bits", "settings", "said"), CASES, ids=lambda v: str(v)[:30])
-def test_one_line_and_exit_code_2(data, tmp_path, capfd, monkeypatch, method, name, bits, settings, said):
-    monkeypatch.chdir(tmp_path)
+def test_one_line_and_exit_code_2(data, tmp_path, cli, method, name, bits, settings, said):
     sets = [word for setting in settings for word in ("--set", setting)]
     words = ["--protocol", "features", "--data-root", data(name), "--bits", bits, "--epochs", 1, *sets]
-    with pytest.raises(SystemExit) as ended:
-        main(["run", "--method", method, *map(str, words)])
-    error = capfd.readouterr().err
-    assert ended.value.code == 2, error
-    lines = [line for line in error.splitlines() if line.startswith("error: ")]
-    assert len(lines) == 1
-    assert error.strip().endswith(lines[0])
-    assert said in lines[0]
+    assert_refused(cli("run", "--method", method, *words), said)
     assert not list(tmp_path.rglob("result.json"))

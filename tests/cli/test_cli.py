@@ -11,40 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
-from hashbench.cli import main
-
-
-@pytest.fixture(autouse=True)
-def empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HASHBENCH_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def cli(capfd):
-    """cli(*words) -> (exit code, standard output, standard error)."""
-
-    def call(*words):
-        with pytest.raises(SystemExit) as ended:
-            main([str(word) for word in words])
-        captured = capfd.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return call
-
+from refusal import assert_refused
 
 RUN = ("run", "--method", "dualhash_likelihood", "--epochs", "1", "--bits", "8")
-
-
-def assert_refused(result, *words):
-    code, _, err = result
-    assert code == 2, err
-    lines = [line for line in err.strip().splitlines() if line.startswith("error: ")]
-    assert len(lines) == 1
-    assert err.strip().splitlines()[-1] == lines[0]
-    for word in words:
-        assert word in lines[0], lines[0]
 
 
 def test_list_names_everything_and_says_who_brings_it(cli):

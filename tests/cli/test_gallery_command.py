@@ -3,24 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
-
-from hashbench.cli import main
-
-
-@pytest.fixture
-def cli(capfd, tmp_path, monkeypatch):
-    """cli(*words) -> (exit code, standard output, standard error)."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words):
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main([str(word) for word in words])
-        captured = capfd.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return call
 
 
 def test_a_page_of_a_run_and_what_is_refused(cli, tmp_path):

@@ -8,36 +8,9 @@ import sys
 
 import pytest
 import yaml
+from refusal import assert_refused
 
 from hashbench.catalog import load_catalog
-from hashbench.cli import main
-
-
-@pytest.fixture(autouse=True)
-def empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HASHBENCH_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def cli(capfd):
-    """cli(*words) -> (exit code, standard output, standard error)."""
-
-    def call(*words):
-        with pytest.raises(SystemExit) as ended:
-            main([str(word) for word in words])
-        captured = capfd.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return call
-
-
-def assert_refused(result, *words):
-    code, _, err = result
-    assert code == 2, err
-    assert len(err.strip().splitlines()) == 1
-    for word in words:
-        assert word in err
 
 
 def test_what_is_written_passes_its_tests_and_runs(cli, tmp_path):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from refusal import assert_refused
 
 from hashbench.cli import main
 from hashbench.data.digits import Digits
@@ -41,34 +42,6 @@ def made(tmp_path_factory):
         return done[name]
 
     return make
-
-
-@pytest.fixture
-def cli(capfd, tmp_path, monkeypatch):
-    """cli(*words) -> (exit code, standard output, standard error)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HASHBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*words):
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main([str(word) for word in words])
-        captured = capfd.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return call
-
-
-def refused(result, *words):
-    code, out, err = result
-    assert code == 2, out + err
-    assert out == ""
-    line = err.strip().splitlines()[-1]
-    assert line.startswith("error: ")
-    assert "Traceback" not in err
-    for word in words:
-        assert word in line, line
 
 
 def stored(folder):
@@ -143,34 +116,34 @@ def copy(made, tmp_path):
     return shutil.copytree(made("deep"), tmp_path / "copy")
 
 
-def test_wrong_runs_are_refused(cli, made, copy, tmp_path):
+def test_wrong_runs_are_assert_refused(cli, made, copy, tmp_path):
     ask = ("--query", "test:0")
-    refused(cli("search", "--run", "nowhere", *ask), "nowhere: no such folder")
+    assert_refused(cli("search", "--run", "nowhere", *ask), "nowhere: no such folder")
     (tmp_path / "empty").mkdir()
-    refused(cli("search", "--run", "empty", *ask), "empty: not a run folder", "seed<k>")
-    refused(cli("search", "--run", copy.parent, *ask), "holds runs", "copy")
+    assert_refused(cli("search", "--run", "empty", *ask), "empty: not a run folder", "seed<k>")
+    assert_refused(cli("search", "--run", copy.parent, *ask), "holds runs", "copy")
     (copy / "result.json").rename(tmp_path / "kept.json")
-    refused(cli("search", "--run", copy, *ask), "unfinished", "--resume")
+    assert_refused(cli("search", "--run", copy, *ask), "unfinished", "--resume")
     (tmp_path / "kept.json").rename(copy / "result.json")
     for file in (copy / "checkpoints").glob("best_*.pth"):
         file.write_bytes(b"broken")
-    refused(cli("search", "--run", copy, *ask), "best_", "not the weights of this run")
+    assert_refused(cli("search", "--run", copy, *ask), "best_", "not the weights of this run")
     shutil.rmtree(copy / "checkpoints")
-    refused(cli("search", "--run", copy, *ask), "best_", "missing")
+    assert_refused(cli("search", "--run", copy, *ask), "best_", "missing")
     (copy / "codes.npz").write_bytes(b"broken")
-    refused(cli("search", "--run", copy, *ask), "codes.npz", "cannot be read")
+    assert_refused(cli("search", "--run", copy, *ask), "codes.npz", "cannot be read")
     (copy / "codes.npz").unlink()
-    refused(cli("search", "--run", copy, *ask), "no codes.npz")
+    assert_refused(cli("search", "--run", copy, *ask), "no codes.npz")
 
 
-def test_codes_that_the_run_would_no_longer_make_are_refused(cli, copy):
+def test_codes_that_the_run_would_no_longer_make_are_assert_refused(cli, copy):
     codes = stored(copy)
     codes["database_codes"] = codes["database_codes"][::-1]
     np.savez(copy / "codes.npz", **codes)
-    refused(cli("search", "--run", copy, "--query", "test:0"), "bits of its database come out otherwise")
+    assert_refused(cli("search", "--run", copy, "--query", "test:0"), "bits of its database come out otherwise")
 
 
-def test_wrong_queries_are_refused(cli, made, tmp_path):
+def test_wrong_queries_are_assert_refused(cli, made, tmp_path):
     folder = made("deep")
     (tmp_path / "text.png").write_text("no image")
     np.save(tmp_path / "vector.npy", np.zeros(64))
@@ -182,9 +155,9 @@ def test_wrong_queries_are_refused(cli, made, tmp_path):
         "text.png": ("not a readable image",),
         "vector.npy": ("not a readable image",),
     }.items():
-        refused(cli("search", "--run", folder, "--query", query), f"--query {query}", *words)
+        assert_refused(cli("search", "--run", folder, "--query", query), f"--query {query}", *words)
     for top in (0, 1001):
-        refused(cli("search", "--run", folder, "--query", 0, "--top", top), f"--top {top}", "give 1 to 1000")
+        assert_refused(cli("search", "--run", folder, "--query", 0, "--top", top), f"--top {top}", "give 1 to 1000")
 
 
 def test_features_are_searched_by_vectors(cli, tmp_path):
@@ -208,13 +181,13 @@ def test_features_are_searched_by_vectors(cli, tmp_path):
     np.save(tmp_path / "short.npy", X[5, :4])
     np.save(tmp_path / "nan.npy", np.full(6, np.nan))
     for file, word in {"short.npy": "one vector of 6", "nan.npy": "NaN", "data.npz": "holds an archive"}.items():
-        refused(cli("search", "--run", folder, "--query", file, *root), word)
-    refused(cli("search", "--run", folder, "--query", 5), "needs --data-root")
-    refused(cli("gallery", folder, *root), "holds features, and a gallery shows images")
+        assert_refused(cli("search", "--run", folder, "--query", file, *root), word)
+    assert_refused(cli("search", "--run", folder, "--query", 5), "needs --data-root")
+    assert_refused(cli("gallery", folder, *root), "holds features, and a gallery shows images")
     np.savez(tmp_path / "other.npz", X=X + 1, y=labels)
     other = ("--data-root", "other.npz")
-    refused(cli("search", "--run", folder, "--query", 5, *other), "data", "not those of this run")
-    refused(cli("gallery", folder, *other), "not those of this run")
+    assert_refused(cli("search", "--run", folder, "--query", 5, *other), "data", "not those of this run")
+    assert_refused(cli("gallery", folder, *other), "not those of this run")
 
 
 @pytest.mark.parametrize("name", ["deep", "frozen_itq"])
@@ -244,7 +217,7 @@ def test_an_exported_encoder_and_index_give_the_run_s_codes_and_lists(cli, made,
     _, out, _ = cli("search", "--run", folder, "--query", "test:0", "--top", 40, "--json")
     ours = [item["distance"] for item in json.loads(out)["queries"][0]["neighbours"]]
     assert distances[0].tolist() == ours
-    refused(cli("export", folder, "--out", "deploy"), "not an empty folder")
+    assert_refused(cli("export", folder, "--out", "deploy"), "not an empty folder")
 
 
 def test_what_cannot_be_exported_is_left_out_with_its_reason(cli, made, tmp_path, monkeypatch):

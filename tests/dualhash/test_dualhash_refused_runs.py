@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from refusal import assert_refused
 
 from hashbench.catalog import load_catalog
-from hashbench.cli import main
 
 SPLIT = ("dualhash_stom", "dualhash_storm", "dualhash_wcr", "dualhash_spgd", "dualhash_primal")
 EVERY = (*SPLIT, "dualhash_sgdm", "dualhash_likelihood")
@@ -29,17 +29,7 @@ CASES = [
 ]
 
 
-@pytest.fixture
-def request_of(tmp_path, monkeypatch, capfd):
-    """request_of(*words) -> (exit code, standard error) of `hashbench run` in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words: str) -> tuple[int, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(["run", "--bits", "8", "--epochs", "1", *words])
-        return int(ended.value.code or 0), capfd.readouterr().err
-
-    return call
+RUN = ("run", "--bits", "8", "--epochs", "1", "--method")
 
 
 def test_the_cases_are_for_every_method_of_the_plugin():
@@ -49,25 +39,20 @@ def test_the_cases_are_for_every_method_of_the_plugin():
 
 
 @pytest.mark.parametrize(("method", "setting", "reason"), CASES, ids=lambda value: str(value).replace(" ", "_")[:40])
-def test_a_bad_value_is_one_line_and_exit_code_2(request_of, tmp_path, method, setting, reason):
-    code, said = request_of("--method", method, "--set", setting)
-    assert code == 2
-    lines = said.strip().splitlines()
-    assert len(lines) == 1
-    assert lines[0].startswith("error: ")
-    assert reason in lines[0]
+def test_a_bad_value_is_one_line_and_exit_code_2(cli, tmp_path, method, setting, reason):
+    assert_refused(cli(*RUN, method, "--set", setting), reason)
     assert not list(tmp_path.rglob("result.json"))
 
 
-def test_a_last_batch_of_one_sample_joins_the_batch_before(request_of, tmp_path):
+def test_a_last_batch_of_one_sample_joins_the_batch_before(cli, tmp_path):
     """1,000 samples in batches of 999: the loader makes one batch of 1,000, and nothing is refused."""
-    code, said = request_of("--method", "dualhash_stom", "--batch-size", "999")
+    code, _, said = cli(*RUN, "dualhash_stom", "--batch-size", "999")
     assert code == 0, said
     assert list(tmp_path.rglob("result.json"))
 
 
-def test_steps_that_are_too_long_together_are_run_with_a_warning_that_says_why(request_of):
-    code, said = request_of("--method", "dualhash_stom", "--set", "tau=0.04")
+def test_steps_that_are_too_long_together_are_run_with_a_warning_that_says_why(cli):
+    code, _, said = cli(*RUN, "dualhash_stom", "--set", "tau=0.04")
     assert code == 0
     (line,) = (line for line in said.splitlines() if "warning" in line.lower())
     assert line.startswith("warning: method dualhash_stom: tau * eta_u = 20 > 1: the primal-dual step is unstable")

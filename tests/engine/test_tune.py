@@ -10,7 +10,6 @@ import sys
 import executor_helpers
 import pytest
 
-from hashbench.cli import main
 from hashbench.engine.samplers import Search
 from hashbench.engine.search_space import as_set, draw, draw_one, with_changes
 from hashbench.engine.spec import parse_sets, resolve
@@ -229,13 +228,11 @@ def test_what_is_no_study_is_named(tmp_path, content):
 
 
 @pytest.fixture
-def cli(tmp_path, monkeypatch, capfd, plugin):
-    monkeypatch.chdir(tmp_path)
+def cli(cli, plugin):
+    """As everywhere, with the toy methods."""
 
     def call(*words):
-        with pytest.raises(SystemExit) as ended:
-            main([*map(str, words), *(() if "--plugin" in words else ("--plugin", str(plugin)))])
-        return ended.value.code, *capfd.readouterr()
+        return cli(*words, *(() if "--plugin" in words else ("--plugin", plugin)))
 
     return call
 

@@ -8,28 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hashbench.cli import main
-
 CALL = ("reproduce", "linf-table2", "--methods", "ksh,lsh", "--out", "made", "--jobs", "1")
-
-
-@pytest.fixture
-def cli(capfd):
-    """cli(*words) -> (exit code, standard output, standard error)."""
-
-    def call(*words):
-        with pytest.raises(SystemExit) as ended:
-            main([str(word) for word in words])
-        captured = capfd.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return call
-
-
-@pytest.fixture(autouse=True)
-def empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HASHBENCH_CACHE", str(tmp_path / "cache"))
 
 
 def test_smoke_compares_marks_and_runs_nothing_twice(cli):

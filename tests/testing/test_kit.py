@@ -10,26 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from hashbench.cli import main
 from hashbench.errors import UserError
 from hashbench.testing import Check, CheckError, NotApplicable, Subject, expect, parametrize_with_checks, run_check
 from hashbench.testing.pytest_checks import BoundCheck
 
 HERE = Path(__file__).parent
-
-
-@pytest.fixture
-def cli(capfd, tmp_path, monkeypatch):
-    """cli(*words) -> (exit code, standard output, standard error), from an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words):
-        with pytest.raises(SystemExit) as ended:
-            main([str(word) for word in words])
-        captured = capfd.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture

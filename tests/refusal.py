@@ -1,0 +1,14 @@
+"""What every refusal of a request looks like."""
+
+from __future__ import annotations
+
+
+def assert_refused(result: tuple[int, str, str], *words: str) -> None:
+    """Exit code 2, and one line at the end that says what, where and what to do: it has all `words`."""
+    code, out, err = result
+    assert code == 2, out + err
+    assert "Traceback" not in err
+    (line,) = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert err.strip().endswith(line)
+    for word in words:
+        assert word in line, line
