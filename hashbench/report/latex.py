@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from hashbench.report.figures.names import quantity
 from hashbench.results.leaderboard import higher_is_better, sections
 from hashbench.results.sections import row_names
 
@@ -17,11 +20,18 @@ HEAD = "% Made by `hashbench leaderboard --latex`. Needs \\usepackage{booktabs} 
 
 _DIGITS = 3
 _ONE_SEED = "$^{\\dagger}$"
+_LINE, _CHARACTER, _CELL = 345.0, 4.6, 61.0
+"""Points: the line of the article class, a letter of a name and a cell with its spread, both as set in \\small."""
 _SPECIAL = {
     "\\": "\\textbackslash{}",
     "~": "\\textasciitilde{}",
     "^": "\\textasciicircum{}",
     "·": "$\\cdot$",
+    "−": "$-$",
+    "±": "$\\pm$",
+    "×": "$\\times$",
+    "≤": "$\\leq$",
+    "–": "--",
     "<": "$<$",
     ">": "$>$",
     "|": "$|$",
@@ -31,9 +41,9 @@ _SPECIAL = {
 
 
 def to_latex(frame: pd.DataFrame, *, metric: str = "map", differences: Mapping[str, str] | None = None) -> str:
-    """One `table` environment a fingerprint.
+    """One `table` environment a fingerprint, or several where its numbers of bits do not fit on a line.
 
-    Methods are sorted by their mean over all numbers of bits; those that lack one come last. Numbers that are equal as
+    Methods are sorted by their mean over the numbers of bits; those that lack one come last. Numbers that are equal as
     printed are marked alike; there is no second where two are the best. A cell of one seed carries a dagger.
 
     Args:
@@ -44,25 +54,35 @@ def to_latex(frame: pd.DataFrame, *, metric: str = "map", differences: Mapping[s
     parts = sections(frame, metric=metric, differences=differences)
     groups = frame.groupby("fingerprint", sort=False)
     tables = [
-        _table(group.to_dict("records"), metric, part.heading, (differences or {}).get(str(fingerprint), ""))
+        _table(rows, names, metric, part.heading, (differences or {}).get(str(fingerprint), ""))
         for part, (fingerprint, group) in zip(parts, groups, strict=True)
+        for rows, names in _that_fit(group.to_dict("records"))
     ]
     return "\n".join([HEAD, *tables])
 
 
 def escape(text: str) -> str:
-    """Plain text as LaTeX shows it.
+    """Plain text as LaTeX shows it, whatever the engine: a letter that pdfTeX's own fonts lack becomes `?`.
 
     >>> escape("map_worst, 5 %")
     'map\\\\_worst, 5 \\\\%'
     """
-    return "".join(_SPECIAL.get(character, character) for character in text)
+    return "".join(_SPECIAL.get(c, c if c.isascii() or "\u00c0" <= c <= "\u017f" else "?") for c in text)
 
 
-def _table(rows: Sequence[Mapping[Any, Any]], metric: str, heading: str, differs: str) -> str:
+def _that_fit(rows: Sequence[Mapping[Any, Any]]) -> Iterator[tuple[list[Mapping[Any, Any]], list[str]]]:
+    """The rows and their names, divided by bits into as few parts as fit on a line of text, about equal in width."""
+    names = row_names(rows)
+    lengths = sorted({row["bits"] for row in rows})
+    room = max(1, int((_LINE - _CHARACTER * max(map(len, names))) / _CELL))
+    for part in np.array_split(lengths, math.ceil(len(lengths) / room)):
+        kept = [(row, name) for row, name in zip(rows, names, strict=True) if row["bits"] in part]
+        yield [row for row, _ in kept], [name for _, name in kept]
+
+
+def _table(rows: Sequence[Mapping[Any, Any]], names: Sequence[str], metric: str, heading: str, differs: str) -> str:
     better = higher_is_better(metric)
     lengths = sorted({row["bits"] for row in rows})
-    names = row_names(rows)
     cells = {(name, row["bits"]): _Cell(row, metric) for name, row in zip(names, rows, strict=True)}
     columns = {bits: [cell for (_, length), cell in cells.items() if length == bits] for bits in lengths}
     marks = {bits: _marks([cell.mean for cell in column], better) for bits, column in columns.items()}
@@ -77,13 +97,14 @@ def _table(rows: Sequence[Mapping[Any, Any]], metric: str, heading: str, differs
         " & ".join([escape(name), *(_text(cells.get((name, bits)), marks[bits]) for bits in lengths)]) + " \\\\"
         for name in sorted(dict.fromkeys(names), key=order)
     ]
-    key = re.sub(r"[^A-Za-z0-9]+", "-", f"{rows[0]['protocol']}-{str(rows[0]['fingerprint'])[:8]}")
+    key = "-".join([rows[0]["protocol"], str(rows[0]["fingerprint"])[:8], *map(str, lengths)])
     return "\n".join(
         [
             "\\begin{table}",
-            "  \\centering",
+            "  \\centering\\small",
+            "  \\setlength{\\abovecaptionskip}{0pt}\\setlength{\\belowcaptionskip}{6pt}",
             f"  \\caption{{{_caption(rows, metric, heading, differs)}}}",
-            f"  \\label{{tab:{key}}}",
+            f"  \\label{{tab:{re.sub('[^A-Za-z0-9]+', '-', key)}}}",
             f"  \\begin{{tabular}}{{l{'c' * len(lengths)}}}",
             "    \\toprule",
             f"    Method & {' & '.join(f'{bits} bits' for bits in lengths)} \\\\",
@@ -123,7 +144,7 @@ def _text(cell: _Cell | None, marks: Mapping[float, str]) -> str:
         number = f"\\{marks[cell.mean]}{{{number}}}"
     return (
         number
-        + (f" $\\pm$ {cell.std:.{_DIGITS}f}" if not math.isnan(cell.std) else "")
+        + (f" {{\\scriptsize$\\pm$ {cell.std:.{_DIGITS}f}}}" if not math.isnan(cell.std) else "")
         + (_ONE_SEED if cell.seeds == 1 else "")
     )
 
@@ -133,7 +154,7 @@ def _caption(rows: Sequence[Mapping[Any, Any]], metric: str, heading: str, diffe
     several = counts[-1] > 1
     seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     sentences = [
-        f"{escape(metric)}" + (f", mean $\\pm$ standard deviation over {seeds} seeds" if several else ""),
+        escape(quantity(metric)) + (f", mean $\\pm$ standard deviation over {seeds} seeds" if several else ""),
         escape(heading),
         *([f"Differs in: {escape(differs)}"] if differs else []),
         "Best bold, second underlined, whether or not the difference is significant",
