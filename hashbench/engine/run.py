@@ -28,6 +28,7 @@ from hashbench.engine.runner import HashRunner
 from hashbench.engine.spec import RunSpec
 from hashbench.errors import Interrupted, UserError
 from hashbench.results.atomic import explained, write_text
+from hashbench.results.curves import kept_curves
 from hashbench.results.environment import environment
 from hashbench.results.folder import RunFolder, method_dir_name, protocol_dir_name
 from hashbench.results.record import SCHEMA, ResultRecord
@@ -179,6 +180,7 @@ def _record(
             "seed": spec.seed,
             "metrics": test.metrics,
             "history": state.history,
+            "curves": kept_curves(evaluation),
             "timing": timing,
             "environment": {**environment(), "device": experiment.device},
             "peak_memory_mb": _peak_memory_mb(experiment.device),

@@ -36,6 +36,7 @@ class ResultRecord(BaseModel):
         seed: of the run.
         metrics: flat, in [0, 1] (`map`, `map_worst`, `map_best`, `precision@1000`, ...); NaN where undefined.
         history: one object an epoch or validation; NaN where a value is undefined.
+        curves: of the test queries, see `hashbench.results.curves`; empty for runs older than these, and without codes.
         timing: seconds; the leaderboard shows `seconds_per_epoch` and `total_seconds`.
         environment: of `hashbench.results.environment`.
         peak_memory_mb: MiB, of the device if there is one, else of the process; NaN where unknown.
@@ -58,6 +59,7 @@ class ResultRecord(BaseModel):
     seed: int = Field(ge=0)
     metrics: dict[str, float]
     history: list[dict[str, Any]] = Field(default_factory=list)
+    curves: dict[str, list[float]] = Field(default_factory=dict)
     timing: dict[str, float] = Field(default_factory=dict)
     environment: dict[str, Any] = Field(default_factory=dict)
     peak_memory_mb: float = math.nan
