@@ -26,6 +26,8 @@ POINTS = 120
 
 _DIGITS = 7
 _DIGITS_OF_CURVES = 4
+_EVERY_LEVEL = 2
+"""Of the 101 recalls of a curve: as many points as a chart can show."""
 
 
 def page_data(
@@ -98,6 +100,7 @@ def _row(
         "chosen": [run.selection.get("epoch") for run in runs],
         "loss": _curve(runs, "loss"),
         "validation": _curve(runs, f"val_{metric}"),
+        "retrieval": _retrieval(runs),
     }
 
 
@@ -111,6 +114,35 @@ def _curve(runs: Sequence[ResultRecord], key: str) -> dict[str, Any] | None:
         epochs = [epochs[place] for place in np.linspace(0, len(epochs) - 1, POINTS).round().astype(int)]
     seeds = [[_number(line.get(epoch, math.nan), _DIGITS_OF_CURVES) for epoch in epochs] for line in lines]
     return {"epochs": epochs, "seeds": seeds}
+
+
+def _retrieval(runs: Sequence[ResultRecord]) -> dict[str, Any] | None:
+    """The curves of the test queries, means over seeds; None where a seed has none (see `hashbench.results.curves`)."""
+    if len({tuple(run.curves.get("cutoffs", ())) for run in runs}) > 1 or not runs[0].curves:
+        return None
+    curves = {name: np.array([run.curves[name] for run in runs]) for name in runs[0].curves}
+    similar, dissimilar = (_shares(curves[f"distance_{kind}"]) for kind in ("similar", "dissimilar"))
+    distances = np.arange(similar.shape[1])
+    return {
+        "precision_recall": _mean(curves["precision_interpolated"][:, ::_EVERY_LEVEL]),
+        "cutoffs": runs[0].curves["cutoffs"],
+        "precision_at": _mean(curves["precision_at"]),
+        "precision": _mean(curves["precision_by_radius"]),
+        "recall": _mean(curves["recall_by_radius"]),
+        "similar": _mean(similar),
+        "dissimilar": _mean(dissimilar),
+        "distances": _mean(np.stack([similar @ distances, dissimilar @ distances], axis=1)),
+    }
+
+
+def _shares(pairs: np.ndarray) -> np.ndarray:
+    """(seeds, K + 1) pairs at each distance as shares of a seed's pairs."""
+    return pairs / np.maximum(1, pairs.sum(axis=1, keepdims=True))
+
+
+def _mean(seeds: np.ndarray) -> list[float]:
+    mean: list[float] = seeds.mean(axis=0).round(_DIGITS_OF_CURVES).tolist()
+    return mean
 
 
 def _number(value: float, digits: int = _DIGITS) -> float | None:

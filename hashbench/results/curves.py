@@ -12,9 +12,7 @@ from hashbench.evaluation.cosine import CosineEvaluation
 from hashbench.evaluation.counts import Counts
 from hashbench.evaluation.curves import distances, interpolated_precision, precision_recall_by_radius
 from hashbench.evaluation.ranking import Ranking
-
-RECALL_LEVELS = 101
-"""Recall 0, 0.01, ..., 1."""
+from hashbench.results.record import RECALL_LEVELS
 
 _CUTOFFS = 51
 """Points of the curve of precision at T."""

@@ -10,7 +10,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import from_json
 
 from hashbench.errors import UserError
@@ -19,6 +19,11 @@ SCHEMA = 1
 """Version of result.json. Raised when a key changes its name or its meaning."""
 
 DEFAULT_PRESET = "default"
+
+RECALL_LEVELS = 101
+"""Of the curve `precision_interpolated`: recall 0, 0.01, ..., 1."""
+OVER_DISTANCE = ("recall_by_radius", "precision_by_radius", "distance_similar", "distance_dissimilar")
+"""Curves of K + 1 numbers."""
 
 
 class ResultRecord(BaseModel):
@@ -87,6 +92,17 @@ class ResultRecord(BaseModel):
     @classmethod
     def _nulls_of_history_are_nan(cls, value: object) -> object:
         return [_without_none(v) if isinstance(v, dict) else v for v in value] if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _curves_have_their_lengths(self) -> ResultRecord:
+        if self.curves and {name: len(values) for name, values in self.curves.items()} != self._lengths_of_curves():
+            raise ValueError("curves: names or lengths are not those of hashbench.results.curves")
+        return self
+
+    def _lengths_of_curves(self) -> dict[str, int]:
+        cutoffs = len(self.curves.get("cutoffs", ()))
+        lengths = {"precision_interpolated": RECALL_LEVELS, "cutoffs": cutoffs, "precision_at": cutoffs}
+        return lengths | dict.fromkeys(OVER_DISTANCE, self.bits + 1)
 
     def to_json(self) -> str:
         """The text of result.json, in the order of the attributes."""

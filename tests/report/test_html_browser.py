@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from hashbench.report.html_data import page_data
 from hashbench.report.html_page import to_html
 from hashbench.results.leaderboard import table
 
@@ -185,7 +186,27 @@ def test_a_click_on_a_row_shows_its_curves_and_a_second_hides_them(page: Path) -
     assert shown["figures"] == opened["figures"]
     assert (closed["figures"], closed["open"], closed["hash"]) == ([], [], "")
     assert bare["figures"] == []
-    assert "No curves" in bare["details"][0]
+    assert "No curves over epochs" in bare["details"][0]
+    assert "No precision over recall" in bare["details"][0]
+
+
+def test_kept_curves_of_the_test_queries_are_drawn(tmp_path: Path, make_record, make_curves) -> None:
+    records = [make_record("csq", 16, seed, history=[], curves=make_curves(16, seed)) for seed in range(2)]
+    records.append(make_record("itq", 16, 0, history=[]))
+    path = tmp_path / "page.html"
+    path.write_text(to_html(table(records), records), encoding="utf-8")
+    (part,) = page_data(table(records), records, metric="map")["tables"]
+    near, far = part["rows"][0]["retrieval"]["distances"]
+    _, opened, both = visit(path, 'row("csq", 16).click()', 'row("itq", 16).click()')
+    assert opened["figures"] == [
+        ["Precision over recall", 1],
+        ["Precision at T", 1],
+        ["Hamming ballprecisionrecall, dashed", 2],
+        [f"Distancessimilar pairs, mean {near:.1f}dissimilar, mean {far:.1f}, dashed", 2],
+    ]
+    assert "mean over seeds" in opened["details"][0]
+    assert both["figures"] == opened["figures"]
+    assert "No precision over recall" in both["details"][1]
 
 
 def test_the_address_holds_what_is_seen(page: Path) -> None:

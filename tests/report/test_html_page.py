@@ -7,6 +7,7 @@ import math
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from hashbench.report.html_data import POINTS, page_data
@@ -79,6 +80,38 @@ def test_long_curves_are_thinned_and_keep_their_ends(make_record) -> None:
     assert len(row["loss"]["epochs"]) == POINTS
     assert (row["loss"]["epochs"][0], row["loss"]["epochs"][-1]) == (1, 1000)
     assert row["loss"]["seeds"][0][-1] == 0.001
+
+
+def test_curves_of_the_test_queries_are_means_over_seeds(make_record, make_curves) -> None:
+    kept = [make_curves(16, seed) for seed in range(3)]
+    records = [make_record("a", seed=seed, curves=curves) for seed, curves in enumerate(kept)]
+    (row,) = page_data(table(records), records, metric="map")["tables"][0]["rows"]
+    found = row["retrieval"]
+
+    def mean(name: str) -> np.ndarray:
+        return np.mean([curves[name] for curves in kept], axis=0)
+
+    assert found["cutoffs"] == kept[0]["cutoffs"]
+    np.testing.assert_allclose(found["precision_at"], mean("precision_at"), atol=6e-5)
+    np.testing.assert_allclose(found["precision_recall"], mean("precision_interpolated")[::2], atol=6e-5)
+    np.testing.assert_allclose(found["precision"], mean("precision_by_radius"), atol=6e-5)
+    np.testing.assert_allclose(found["recall"], mean("recall_by_radius"), atol=6e-5)
+    for kind, mean_distance in zip(("similar", "dissimilar"), found["distances"], strict=True):
+        shares = [np.divide(curves[f"distance_{kind}"], sum(curves[f"distance_{kind}"])) for curves in kept]
+        np.testing.assert_allclose(found[kind], np.mean(shares, axis=0), atol=6e-5)
+        np.testing.assert_allclose(mean_distance, np.mean(shares, axis=0) @ np.arange(17), atol=6e-5)
+
+
+def test_curves_that_a_seed_lacks_are_not_shown(make_record, make_curves) -> None:
+    curves = make_curves(16, 0)
+    records = [
+        make_record("a", curves=curves),
+        make_record("a", seed=1),
+        make_record("b"),
+        make_record("c", curves=curves),
+    ]
+    rows = page_data(table(records), records, metric="map")["tables"][0]["rows"]
+    assert {row["name"]: row["retrieval"] is not None for row in rows} == {"a": False, "b": False, "c": True}
 
 
 def test_what_is_undefined_is_null_and_the_json_valid(make_record) -> None:

@@ -62,8 +62,14 @@ def test_a_ranking_without_codes_has_none() -> None:
 
 
 def test_result_json_holds_them_and_is_read_without(codes: dict[str, np.ndarray], make_record) -> None:
-    record = make_record(curves=kept_curves(measured(codes)))
+    record = make_record(bits=12, curves=kept_curves(measured(codes)))
     content = json.loads(record.to_json())
     assert ResultRecord.model_validate(content).curves == record.curves
     del content["curves"]
     assert ResultRecord.model_validate(content).curves == {}
+
+
+@pytest.mark.parametrize("wrong", [{"recall_by_radius": [0.5]}, {"precision_at": []}, {"cutoffs": [1]}, {"more": [1]}])
+def test_curves_of_other_lengths_or_names_are_not_read(codes: dict[str, np.ndarray], make_record, wrong: dict) -> None:
+    with pytest.raises(ValueError, match=r"hashbench\.results\.curves"):
+        make_record(bits=12, curves=kept_curves(measured(codes)) | wrong)

@@ -52,13 +52,14 @@ function padded(values) {
   return [low - margin, high + margin];
 }
 
-// Line chart. `lines`: {points: [[x, y], ...], style, dots}; `marks`: [x, y] of hollow dots; `keys`: {text, style}; x counts something.
-function lineChart({ title, xLabel, lines, marks = [], keys = [], label }) {
-  const [width, height, left, right, top, bottom] = [340, 200, 42, 10, 14, 34];
+// Line chart. `lines`: {points: [[x, y], ...], style, dots}; `marks`: [x, y] of hollow dots; `keys`: {text, style}; `finest`: the
+// smallest step of the ticks of x, 1 where x counts something; `ys`: the range of y, by default that of the points.
+function lineChart({ title, xLabel, lines, marks = [], keys = [], finest = 1, ys = null, label }) {
+  const [width, height, left, right, top, bottom] = [340, 200, 42, 16, 14, 34];
   const all = [...lines.flatMap((line) => line.points), ...marks];
   const xs = all.map((point) => point[0]);
   const [x0, x1] = Math.min(...xs) === Math.max(...xs) ? padded(xs) : [Math.min(...xs), Math.max(...xs)];
-  const [y0, y1] = padded(all.map((point) => point[1]));
+  const [y0, y1] = ys ?? padded(all.map((point) => point[1]));
   const px = (x) => +(left + ((x - x0) / (x1 - x0)) * (width - left - right)).toFixed(1);
   const py = (y) => +(height - bottom - ((y - y0) / (y1 - y0)) * (height - top - bottom)).toFixed(1);
   const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
@@ -68,7 +69,7 @@ function lineChart({ title, xLabel, lines, marks = [], keys = [], label }) {
   }
   const floor = height - bottom;
   drawing.append(svg("line", { class: "axis", x1: left, x2: width - right, y1: floor, y2: floor }));
-  for (const x of ticks(x0, x1, 5, 1)) {
+  for (const x of ticks(x0, x1, 5, finest)) {
     drawing.append(svg("line", { class: "axis", x1: px(x), x2: px(x), y1: floor, y2: floor + 4 }));
     drawing.append(svg("text", { x: px(x), y: floor + 16, "text-anchor": "middle" }, String(x)));
   }
