@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import tempfile
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -20,8 +21,11 @@ from hashbench.testing.check import CheckError, NotApplicable, expect, isolated,
 from hashbench.testing.subject import Subject
 from hashbench.testing.training import FIRST, LAST, ShortTraining
 
-SECONDS = 120.0
-"""How long the pair may take for one method before it is given up."""
+STARTING = 600.0
+"""Seconds that the two processes may take to start and meet: where cores are scarce, importing torch takes minutes."""
+ANSWERING = 120.0
+"""Seconds that the pair may take for one method before it is given up; or `SLOWER` times what one process took."""
+SLOWER = 20.0
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,10 @@ def check_two_processes(subject: Subject) -> None:
     """The same loss in each step, and the same gradients, on one process and on two that share every batch."""
     if not gloo_exists():
         raise NotApplicable("torch was built without gloo")
+    started = time.perf_counter()
     one = measure(subject)
-    for other in measure_on_two(subject):
+    patience = max(ANSWERING, SLOWER * (time.perf_counter() - started))
+    for other in measure_on_two(subject, patience):
         _expect_same_losses(one.losses[:1], other.losses[:1])
         _expect_same_gradients(one.gradients, other.gradients)
         _expect_same_losses(one.losses, other.losses)
@@ -77,14 +83,18 @@ def _expect_same_gradients(one: dict[str, NDArray[Any]], two: dict[str, NDArray[
         )
 
 
-def measure_on_two(subject: Subject) -> tuple[Measurement, ...]:
+def measure_on_two(subject: Subject, seconds: float = ANSWERING) -> tuple[Measurement, ...]:
     """What each of two processes measures. They are started by the first call, and wait for more until we end.
+
+    Args:
+        subject: the method.
+        seconds: how long they may take, once they run.
 
     Raises:
         CheckError: the method fails there, or takes too long; the next call starts new processes.
     """
     try:
-        return start_pair().measure(subject)
+        return start_pair().measure(subject, seconds)
     except CheckError:
         start_pair().end()
         start_pair.cache_clear()
@@ -97,6 +107,7 @@ class _Pair:
         self._folder = tempfile.TemporaryDirectory(prefix="hashbench-pair-")
         self._ours: list[Connection] = []
         self._processes = []
+        self._met = False
         for rank in range(2):
             ours, theirs = context.Pipe()
             arguments = (rank, Path(self._folder.name, "meeting").as_uri(), theirs)
@@ -106,14 +117,24 @@ class _Pair:
             self._ours.append(ours)
             self._processes.append(process)
 
-    def measure(self, subject: Subject) -> tuple[Measurement, ...]:
+    def measure(self, subject: Subject, seconds: float) -> tuple[Measurement, ...]:
+        if not self._met:
+            self._answers("have not started", STARTING)
+            self._met = True
         for connection in self._ours:
             connection.send((subject.name, subject.plugins, subject.folder))
-        answers: dict[Connection, Measurement] = {}
+        answers = self._answers("give no answer", seconds)
+        for answer in answers:
+            expect(isinstance(answer, Measurement), f"on two processes: {answer}")
+        return answers
+
+    def _answers(self, otherwise: str, seconds: float) -> tuple[Any, ...]:
+        """One message of each process."""
+        answers: dict[Connection, Any] = {}
         while len(answers) < len(self._ours):
             waiting = [connection for connection in self._ours if connection not in answers]
-            ready = wait([*waiting, *(process.sentinel for process in self._processes)], SECONDS)
-            expect(ready, f"no answer from two processes within {SECONDS:.0f} s")
+            ready = wait([*waiting, *(process.sentinel for process in self._processes)], seconds)
+            expect(ready, f"two processes {otherwise} within {seconds:.0f} s")
             for connection in waiting:
                 if connection in ready:
                     answers[connection] = _answer(connection)
@@ -128,13 +149,11 @@ class _Pair:
         self._folder.cleanup()
 
 
-def _answer(connection: Connection) -> Measurement:
+def _answer(connection: Connection) -> Any:
     try:
-        answer = connection.recv()
+        return connection.recv()
     except EOFError:
         raise CheckError("on two processes: one ended without an answer") from None
-    expect(isinstance(answer, Measurement), f"on two processes: {answer}")
-    return answer
 
 
 @lru_cache(maxsize=1)
@@ -146,7 +165,8 @@ def start_pair() -> _Pair:
 def _serve(rank: int, meeting: str, connection: Connection) -> None:
     """A worker: joins the other, then measures whatever it is sent until nobody is left to send."""
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2, timeout=timedelta(seconds=SECONDS))
+    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2, timeout=timedelta(seconds=STARTING))
+    connection.send("ready")
     while True:
         try:
             name, plugins, folder = connection.recv()

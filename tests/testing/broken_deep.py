@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import numpy as np
 import torch
@@ -224,6 +225,13 @@ class GradientOfItsRank(Good):
     def loss(self, batch):
         value = self.base(batch)
         return {"pairs": 2 * value - value.detach() if torch.distributed.is_initialized() else value}
+
+
+class HangsOnTwo(Good):
+    def loss(self, batch):
+        if torch.distributed.is_initialized():
+            time.sleep(600)
+        return super().loss(batch)
 
 
 class NotAMethod(nn.Module):

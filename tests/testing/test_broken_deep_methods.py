@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hashbench.testing import Subject, checks_of, run_check
+from hashbench.testing import Subject, checks_of, processes, run_check
 
 SGD = {"type": "SGD", "lr": 0.05}
 GOOD = {
@@ -196,3 +196,12 @@ def test_a_worker_that_dies_fails_the_check_and_the_next_method_gets_new_ones(ou
     assert found.outcome == "fail"
     assert found.reason.startswith("on two processes: ")
     assert outcome("Good", "two_processes").outcome == "pass"
+
+
+def test_two_processes_that_do_not_answer_are_given_up(outcome, monkeypatch):
+    assert outcome("Good", "two_processes").outcome == "pass"  # they have started, which may take long
+    monkeypatch.setattr(processes, "ANSWERING", 1.0)
+    monkeypatch.setattr(processes, "SLOWER", 1.0)
+    found = outcome("HangsOnTwo", "two_processes")
+    assert found.outcome == "fail"
+    assert found.reason.startswith("two processes give no answer within ")
