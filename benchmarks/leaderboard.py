@@ -2,9 +2,9 @@
 
     python benchmarks/leaderboard.py [--runs 1000] [--epochs 50]
 
-The runs are synthetic: result.json with as many metrics and as long a history as a real run writes, five seeds a row,
-two fingerprints. Prints seconds of wall time and of processor time, the best of three, after everything is imported;
-last of the whole command, imports included.
+The runs are synthetic: result.json with as many metrics and as long a history as a real run writes, per_query.npz of
+1,000 queries, five seeds a row, two fingerprints. Prints seconds of wall time and of processor time, the best of three,
+after everything is imported; last of the whole command, imports included.
 """
 
 from __future__ import annotations
@@ -23,13 +23,17 @@ import numpy as np
 
 from hashbench.report.html_page import to_html
 from hashbench.report.latex import to_latex
-from hashbench.results.collect import collect
+from hashbench.results.collect import find_runs
 from hashbench.results.leaderboard import headings, sections, table, to_csv, to_markdown
+from hashbench.results.per_query import over_queries
 from hashbench.results.record import ResultRecord
 
 SEEDS = 5
 LENGTHS = (16, 24, 32, 48, 64)
 VALIDATE_EVERY = 5
+QUERIES = 1000
+KEPT = ("ap", "ap_worst", "ap_best", *(f"{name}@r{r}" for name in ("precision", "recall", "empty") for r in range(3)))
+"""Of 24 arrays that a real run keeps, half: a leaderboard reads one of them."""
 
 T = TypeVar("T")
 
@@ -46,6 +50,21 @@ def metrics(rng: np.random.Generator, base: float) -> dict[str, float]:
         value = float(np.clip(base + rng.normal(0, 0.01), 0.05, 0.95))
         values |= {name: value, f"{name}_worst": value - 0.03, f"{name}_best": value + 0.03}
     return values | {"precision@r2": base, "quantization_error": float(rng.random())}
+
+
+def curves(bits: int, base: float) -> dict[str, list[float]]:
+    """As a run keeps them, see `hashbench.results.curves`."""
+    radius = np.linspace(0, 1, bits + 1)
+    pairs = (1e6 * radius * (1 - radius)).astype(int).tolist()
+    return {
+        "recall_by_radius": radius.round(6).tolist(),
+        "precision_by_radius": (base * (1 - radius**2)).round(6).tolist(),
+        "precision_interpolated": np.linspace(base, 0.1, 101).round(6).tolist(),
+        "cutoffs": np.linspace(1, 1000, 51).round().tolist(),
+        "precision_at": np.linspace(base, 0.1, 51).round(6).tolist(),
+        "distance_similar": pairs,
+        "distance_dissimilar": pairs[::-1],
+    }
 
 
 def write_runs(root: Path, runs: int, epochs: int) -> None:
@@ -74,6 +93,7 @@ def write_runs(root: Path, runs: int, epochs: int) -> None:
             seed=seed,
             metrics=metrics(rng, base),
             history=history,
+            curves=curves(bits, base),
             timing={"seconds_per_epoch": 1.5, "total_seconds": 1.5 * epochs},
             environment={"date": "2026-01-01T00:00:00+00:00"},
             peak_memory_mb=512.0,
@@ -84,6 +104,8 @@ def write_runs(root: Path, runs: int, epochs: int) -> None:
         folder = root / protocol / method / f"{bits}bit" / f"seed{seed}"
         folder.mkdir(parents=True)
         (folder / "result.json").write_text(record.to_json(), encoding="utf-8")
+        values = rng.random(QUERIES)
+        np.savez(folder / "per_query.npz", **dict.fromkeys(KEPT, values))
 
 
 def processor_time() -> float:
@@ -116,8 +138,10 @@ def main() -> None:
         write_runs(root / "runs", arguments.runs, arguments.epochs)
         size = sum(path.stat().st_size for path in root.rglob("result.json"))
         print(f"{arguments.runs} runs, {size / 2**20:.1f} MiB of result.json")
-        records = timed("read", lambda: collect(root / "runs").records)
-        frame = timed("table with ranks", lambda: table(records))
+        runs = timed("read", lambda: find_runs(root / "runs").runs)
+        records = [run.record for run in runs]
+        queries = timed("read the values a query", lambda: over_queries(runs, "map")).values
+        frame = timed("table with ranks", lambda: table(records, queries=queries))
         differences = headings(records)
         timed(
             "terminal's sections, CSV, Markdown, LaTeX",

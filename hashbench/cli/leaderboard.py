@@ -34,16 +34,22 @@ def leaderboard(
     """Summarise runs over seeds: one row a protocol, method, hyper-parameters and bits.
 
     Rows of different protocol fingerprints are never ranked together. Results that cannot be read are named and left
-    out; the exit code is then 1.
+    out, values a query that cannot be read are named and not used for ranks; the exit code is then 1.
     """
     from hashbench.cli.leaderboard_tables import show_average_ranks, show_comparisons, show_sections
     from hashbench.cli.selection import finished_runs
     from hashbench.results.atomic import write_text
     from hashbench.results.leaderboard import headings, higher_is_better, sections, table, to_csv, to_markdown
+    from hashbench.results.per_query import over_queries
 
     found, problems = finished_runs(runs, protocol=protocol, bits=bits, methods=methods)
+    left_out = len(problems)
+    queries, unread = over_queries(found, metric)
+    for problem in unread:
+        typer.echo(f"warning: {problem}", err=True)
+    problems += unread
     records = [run.record for run in found]
-    frame = table(records, metric=metric)
+    frame = table(records, metric=metric, queries=queries)
     differences = headings(records)
     show_sections(sections(frame, metric=metric, differences=differences))
     if csv:
@@ -57,7 +63,7 @@ def leaderboard(
     if html:
         from hashbench.report.html_page import to_html
 
-        write_text(html, to_html(frame, records, metric=metric, left_out=len(problems)))
+        write_text(html, to_html(frame, records, metric=metric, left_out=left_out))
     if compare:
         from hashbench.results.comparison import compare as compare_methods
 

@@ -60,9 +60,10 @@ def find_runs(roots: str | Path | Sequence[str | Path]) -> Found:
     problems: list[str] = []
     unfinished = 0
     seen: set[Path] = set()
-    for root in [roots] if isinstance(roots, (str, Path)) else roots:
-        for folder, finished in _run_folders(Path(root), problems):
-            real = folder.resolve()
+    for root in map(Path, [roots] if isinstance(roots, (str, Path)) else roots):
+        real_root = root.resolve()
+        for folder, finished in _run_folders(root, problems):
+            real = real_root / folder.relative_to(root)  # no link is followed below a root
             if real in seen:
                 continue
             seen.add(real)

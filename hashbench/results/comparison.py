@@ -8,19 +8,15 @@ the spread over seeds, which the leaderboard's ranks are about.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
 
 from hashbench.errors import UserError, did_you_mean
 from hashbench.evaluation.errors import EvaluationInputError
 from hashbench.evaluation.uncertainty import Difference, paired_bootstrap
 from hashbench.results.collect import StoredRun, row_key
-from hashbench.results.folder import PER_QUERY
+from hashbench.results.per_query import mean_over_seeds
 from hashbench.results.sections import display_name, tuning
 
 
@@ -85,31 +81,6 @@ def _by_seed(runs: Sequence[StoredRun], name: str) -> Mapping[int, Path]:
 
 def _difference(first: Sequence[Path], second: Sequence[Path], metric: str) -> Difference:
     try:
-        return paired_bootstrap(_mean_over_seeds(first, metric), _mean_over_seeds(second, metric))
+        return paired_bootstrap(mean_over_seeds(first, metric), mean_over_seeds(second, metric))
     except EvaluationInputError as error:
         raise UserError(f"{first[0]} and {second[0]} cannot be compared: {error}") from error
-
-
-def _mean_over_seeds(folders: Sequence[Path], metric: str) -> NDArray[np.float64]:
-    values = [_per_query(folder, metric) for folder in folders]
-    for value, folder in zip(values, folders, strict=True):
-        if value.shape != values[0].shape:
-            raise UserError(f"{folder / PER_QUERY}: {len(value)} queries, {folders[0]} has {len(values[0])}.")
-    mean: NDArray[np.float64] = np.mean(values, axis=0)
-    return mean
-
-
-def _per_query(folder: Path, metric: str) -> NDArray[np.float64]:
-    """(Q,) values of a metric; mAP is the mean of the average precisions `ap`."""
-    path = folder / PER_QUERY
-    key = metric.removeprefix("m") if metric.startswith("map") else metric
-    try:
-        with np.load(path) as file:
-            if key in file:
-                return np.asarray(file[key], dtype=np.float64)
-            known = [f"m{name}" if name.startswith("ap") else name for name in file]
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: missing, so there is nothing to pair: run it again.") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: cannot be read ({error}): delete the folder and run it again.") from error
-    raise UserError(f"{metric!r} is not kept for each query. {did_you_mean(metric, known)}")

@@ -8,6 +8,8 @@ Columns of the table and of the CSV, in this order:
   not defined, not measured for all seeds, or the spread of one seed;
 - `rank`, `rank_last`: interval of ranks among the rows of equal fingerprint and bits, by the metric that the table is
   sorted by (`hashbench.results.statistics`); empty: no order claimed;
+- `rank_over`: what the order would survive: `seeds and queries`, or `seeds` (the metric is no mean over queries, or not
+  every row of the group keeps it for each);
 - `tuning` (`defaults` or `tuned(N)`), `hparams` (JSON);
 - `seconds_per_epoch`, `total_seconds`, `peak_memory_mb`: means over the seeds.
 """
@@ -16,10 +18,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from hashbench.errors import UserError, did_you_mean
 from hashbench.results.collect import Collected, collect, row_key
@@ -35,19 +38,23 @@ __all__ = ["Collected", "collect", "headings", "higher_is_better", "sections", "
 IDENTITY = ("protocol", "fingerprint", "backbone", "method", "preset", "bits", "seeds")
 FIRST_METRICS = ("map", "map_worst", "map_best")
 RANK = ("rank", "rank_last")
+RANK_OVER = "rank_over"
 SETTING = ("tuning", "hparams")
 COST = ("seconds_per_epoch", "total_seconds", "peak_memory_mb")
 
-_LOWER_IS_BETTER = ("quantization_error", "empty@")
+_LOWER_IS_BETTER = ("quantization_", "empty@", "bit_correlation", "tie_mass")
 _DIGITS = 6
 
 
-def table(records: Sequence[ResultRecord], *, metric: str = "map") -> pd.DataFrame:
+def table(
+    records: Sequence[ResultRecord], *, metric: str = "map", queries: Mapping[str, ArrayLike] | None = None
+) -> pd.DataFrame:
     """Summarise runs; sorted by protocol, fingerprint, bits, then by `metric`, the best first.
 
     Args:
         records: of runs that all differ (`collect` sees to that).
         metric: by which rows are sorted and ranked.
+        queries: `row_key` -> (Q,) its values a query, see `hashbench.results.per_query`; rows may be missing.
 
     Returns:
         One row a setting, with the columns of the module's head, indexed by the setting's `row_key`; no row for no
@@ -68,7 +75,7 @@ def table(records: Sequence[ResultRecord], *, metric: str = "map") -> pd.DataFra
     rows = [_row(runs, metrics) for runs in settings.values()]
     samples = [[run.metrics.get(metric, math.nan) for run in runs] for runs in settings.values()]
     better = higher_is_better(metric)
-    _add_ranks(rows, samples, better)
+    _add_ranks(rows, samples, [(queries or {}).get(key) for key in settings], better)
 
     of_metrics = [f"{name}_{statistic}" for name in metrics for statistic in ("mean", "std")]
 
@@ -83,7 +90,7 @@ def table(records: Sequence[ResultRecord], *, metric: str = "map") -> pd.DataFra
     keys = list(settings)
     frame = pd.DataFrame(
         [rows[place] for place in places],
-        columns=[*IDENTITY, *of_metrics, *RANK, *SETTING, *COST],
+        columns=[*IDENTITY, *of_metrics, *RANK, RANK_OVER, *SETTING, *COST],
         index=[keys[place] for place in places],
     )
     return frame.astype(dict.fromkeys(RANK, "Int64"))
@@ -101,7 +108,7 @@ def metric_names(records: Iterable[ResultRecord]) -> list[str]:
 
 
 def higher_is_better(metric: str) -> bool:
-    """Whether a larger value is the better one: all metrics but errors and the share of empty Hamming balls."""
+    """Whether a larger value is the better one: all metrics but errors, empty balls, correlated bits and ties."""
     return not metric.startswith(_LOWER_IS_BETTER)
 
 
@@ -129,11 +136,25 @@ def _row(runs: Sequence[ResultRecord], metrics: Sequence[str]) -> dict[str, Any]
     return row
 
 
-def _add_ranks(rows: Sequence[dict[str, Any]], samples: Sequence[Sequence[float]], higher_is_better: bool) -> None:
+def _add_ranks(
+    rows: Sequence[dict[str, Any]],
+    samples: Sequence[Sequence[float]],
+    queries: Sequence[ArrayLike | None],
+    higher_is_better: bool,
+) -> None:
     groups: dict[tuple[str, int], list[int]] = {}
     for place, row in enumerate(rows):
         groups.setdefault((row["fingerprint"], row["bits"]), []).append(place)
     for places in groups.values():
-        ranks = rank_groups([samples[place] for place in places], higher_is_better=higher_is_better)
+        measured = [queries[place] for place in places if not np.isnan(samples[place]).any()]
+        values = [queries[place] for place in places] if _of_one_length(measured) else None
+        ranks = rank_groups([samples[place] for place in places], queries=values, higher_is_better=higher_is_better)
         for place, rank in zip(places, ranks, strict=True):
             rows[place] |= zip(RANK, rank or (None, None), strict=True)
+            rows[place][RANK_OVER] = None if rank is None else "seeds" if values is None else "seeds and queries"
+
+
+def _of_one_length(queries: Sequence[ArrayLike | None]) -> bool:
+    """Whether all have values a query, of the same two queries or more."""
+    lengths = {0 if values is None else len(np.asarray(values)) for values in queries}
+    return len(lengths) == 1 and lengths.pop() > 1

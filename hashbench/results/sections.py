@@ -94,7 +94,7 @@ def sections(
         rows = group.to_dict("records")
         measured = [name for name in others if group[f"{name}_mean"].notna().any()]
         notes = [f"Differs in: {text}." for text in [(differences or {}).get(str(fingerprint), "")] if text]
-        notes += _why_unranked(rows)
+        notes += _why_unranked(rows) + _over_seeds_alone(rows, metric)
         backbones = ", ".join(dict.fromkeys(row["backbone"] for row in rows))  # shallow methods may see raw pixels
         heading = f"{rows[0]['protocol']} · fingerprint {str(fingerprint)[:8]} · {backbones}"
         columns = ["bits", "rank", "method", "seeds", metric, *measured, "s/epoch", "total s", "peak MiB"]
@@ -115,8 +115,8 @@ def to_markdown(frame: pd.DataFrame, *, metric: str = "map", differences: Mappin
 
 LEGEND = (
     "Mean ± standard deviation over seeds; in brackets the tie interval: the mean with ties in the worst and in the "
-    "best order. Rank a–b, among rows of equal bits: significantly worse than a - 1, better than all but b; none: "
-    "no order is claimed."
+    "best order. Rank a–b, among rows of equal bits: significantly worse than a - 1, better than all but b, over seeds "
+    "and queries; none: no order is claimed."
 )
 
 
@@ -164,6 +164,13 @@ def _why_unranked(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
     few = sorted({f"{row['method']} ({row['bits']} bits)" for row in rows if row["seeds"] < MIN_SEEDS})
     shown = ", ".join(few[:3]) + (f" and {len(few) - 3} more" if len(few) > 3 else "")
     return [f"No order among rows of equal bits with fewer than {MIN_SEEDS} seeds: {shown}."] if few else []
+
+
+def _over_seeds_alone(rows: Sequence[Mapping[Any, Any]], metric: str) -> list[str]:
+    ranked = Counter(row["bits"] for row in rows if row["rank_over"] == "seeds")
+    lengths = sorted(bits for bits, count in ranked.items() if count > 1)
+    shown = ", ".join(map(str, lengths))
+    return [f"Ranks over seeds alone at {shown} bits: not every row keeps {metric} for each query."] if lengths else []
 
 
 def _markdown_row(cells: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from hashbench.errors import UserError
+from hashbench.results.collect import row_key
 from hashbench.results.leaderboard import (
     collect,
     headings,
@@ -27,7 +28,7 @@ HEADER = (
     "protocol,fingerprint,backbone,method,preset,bits,seeds,"
     "map_mean,map_std,map_worst_mean,map_worst_std,map_best_mean,map_best_std,"
     "precision@500_mean,precision@500_std,precision@1000_mean,precision@1000_std,precision@r2_mean,precision@r2_std,"
-    "rank,rank_last,tuning,hparams,seconds_per_epoch,total_seconds,peak_memory_mb"
+    "rank,rank_last,rank_over,tuning,hparams,seconds_per_epoch,total_seconds,peak_memory_mb"
 )
 
 
@@ -94,6 +95,43 @@ def test_no_rank_with_fewer_than_three_seeds(make_record) -> None:
     assert frame["rank_last"].isna().all()
 
 
+def test_ranks_say_what_they_are_over(make_record) -> None:
+    a, b = seeds(make_record, "a", [0.8, 0.81, 0.82]), seeds(make_record, "b", [0.2, 0.21, 0.22])
+    steady = np.random.default_rng(0).uniform(-0.1, 0.1, 50)
+    queries = {row_key(a[0]): 0.81 + steady, row_key(b[0]): 0.21 + steady}
+    frame = table(a + b, queries=queries)
+    assert list(frame["rank"]) == [1, 2]
+    assert list(frame["rank_over"]) == ["seeds and queries"] * 2
+    assert "over seeds alone" not in sections(frame)[0].note
+    for missing in ({}, {row_key(a[0]): steady}, queries | {row_key(a[0]): steady[:9]}):
+        alone = table(a + b, queries=missing)
+        assert list(alone["rank_over"]) == ["seeds"] * 2
+        assert "Ranks over seeds alone at 16 bits: not every row keeps map for each query." in sections(alone)[0].note
+    few = table([*a, make_record("c")], queries=queries)
+    assert few["rank_over"].isna().all()
+
+
+def test_rows_that_take_no_part_need_no_values_a_query(make_record) -> None:
+    metrics = [{"map": 0.5, "precision@r2": 0.1 * seed} for seed in range(3)]
+    a = [make_record("a", seed=seed, metrics=metrics[seed]) for seed in range(3)]
+    cosine = [make_record("features", seed=seed, metrics={"map": 0.5}) for seed in range(3)]
+    frame = table(a + cosine, metric="precision@r2", queries={row_key(a[0]): np.linspace(0, 1, 9)})
+    assert frame.loc[row_key(a[0]), "rank_over"] == "seeds and queries"
+    assert pd.isna(frame.loc[row_key(cosine[0]), "rank_over"])
+
+
+def test_a_difference_that_other_queries_could_turn_round_is_no_rank(make_record) -> None:
+    """Without spread over seeds, as of closed-form methods, seeds alone would separate any two."""
+    a, b = seeds(make_record, "a", [0.801] * 3), seeds(make_record, "b", [0.8] * 3)
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 0.1, (2, 400))
+    of_queries = noise - noise.mean(axis=1, keepdims=True)
+    queries = {row_key(a[0]): 0.801 + of_queries[0], row_key(b[0]): 0.8 + of_queries[1]}
+    assert list(table(a + b)["rank"]) == [1, 2]
+    both = table(a + b, queries=queries)
+    assert list(zip(both["rank"], both["rank_last"], strict=True)) == [(1, 2), (1, 2)]
+
+
 def test_metric_chooses_order_and_rank(make_record) -> None:
     def run(method: str, value: float, error: float) -> list:
         return [
@@ -109,7 +147,14 @@ def test_metric_chooses_order_and_rank(make_record) -> None:
 
 
 @pytest.mark.parametrize(
-    ("metric", "higher"), [("map", True), ("precision@r2", True), ("quantization_error", False), ("empty@r2", False)]
+    ("metric", "higher"),
+    [
+        *((name, True) for name in ("map", "precision@r2", "bit_balance", "bit_entropy", "distinct_codes")),
+        *(
+            (name, False)
+            for name in ("quantization_error", "quantization_mse", "empty@r2", "bit_correlation", "tie_mass")
+        ),
+    ],
 )
 def test_direction_of_metrics(metric: str, higher: bool) -> None:
     assert higher_is_better(metric) is higher
@@ -182,7 +227,7 @@ def test_rank_intervals_are_shown(make_record) -> None:
     )
     (section,) = sections(frame)
     assert [row[section.columns.index("rank")] for row in section.rows] == ["1–2", "1–2", "3"]
-    assert section.note == ""
+    assert section.note.startswith("Ranks over seeds alone at 16 bits")
 
 
 def test_rows_without_the_metric_come_last_and_the_table_says_which_setting_is_which(make_record) -> None:

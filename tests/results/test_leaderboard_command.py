@@ -115,6 +115,30 @@ def test_compare_prints_difference_interval_p_and_verdict(runs: Path) -> None:
     assert "1 seed " in result.stdout
 
 
+def test_ranks_use_the_values_a_query_and_say_where_there_are_none(runs: Path, tmp_path: Path) -> None:
+    steady = np.random.default_rng(0).uniform(-0.1, 0.1, 200)
+    for seed in range(3):
+        per_query(runs, "csq", seed, 0.81 + steady)
+        per_query(runs, "dsh", seed, 0.51 + steady)
+    ask = (runs, "--protocol", "digits", "--bits", "16")
+    result = call(*ask, "--csv", tmp_path / "l.csv")
+    assert result.exit_code == 0, result.output
+    assert "seeds alone" not in result.stdout
+    assert ",1,1,seeds and queries," in (tmp_path / "l.csv").read_text()
+    result = call(*ask, "--metric", "map_best")  # no value a query of it was kept
+    assert result.exit_code == 0, result.output
+    assert "Ranks over seeds alone at 16 bits: not every row keeps map_best for each query." in result.stdout
+
+    torn = runs / "digits" / "csq" / "16bit" / "seed1" / "per_query.npz"
+    torn.write_bytes(torn.read_bytes()[:100])
+    result = call(*ask, "--csv", tmp_path / "l.csv", "--html", tmp_path / "l.html")
+    assert result.exit_code == 1
+    assert result.stderr.count(f"{torn}: cannot be read") == 1
+    assert "Ranks over seeds alone" in result.stdout
+    assert ",1,1,seeds," in (tmp_path / "l.csv").read_text()
+    assert '"runs":6,"left_out":0' in (tmp_path / "l.html").read_text(encoding="utf-8")
+
+
 def test_average_rank_is_printed_and_drawn(runs: Path, tmp_path: Path, make_record, store_record) -> None:
     store_record(runs, make_record("csq", bits=32, value=0.9))
     store_record(runs, make_record("lsh", bits=32, value=0.1))

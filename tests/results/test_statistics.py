@@ -47,6 +47,35 @@ def test_welch_without_any_spread_compares_the_values() -> None:
     np.testing.assert_array_equal(found, [[1, 1, 0], [1, 1, 0], [0, 0, 1]])
 
 
+def test_with_queries_and_without_spread_over_seeds_it_is_the_paired_t_test() -> None:
+    rng = np.random.default_rng(0)
+    hard = rng.uniform(size=80)
+    values = np.array([hard + rng.normal(shift, 0.1, 80) for shift in (0.0, 0.01, 0.05)])
+    found = welch(values.mean(axis=1), [0, 0, 0], [3, 3, 3], values)
+    for i, a in enumerate(values):
+        for j, b in enumerate(values):
+            expected = 1.0 if i == j else scipy.stats.ttest_rel(a, b).pvalue
+            assert found[i, j] == pytest.approx(expected, rel=1e-9)
+
+
+def test_queries_that_differ_by_a_constant_leave_welchs_test() -> None:
+    arrays = [np.array(group) for group in GROUPS]
+    over_seeds = [a.mean() for a in arrays], [a.var(ddof=1) for a in arrays], [len(a) for a in arrays]
+    values = np.random.default_rng(0).uniform(size=50) + np.array(over_seeds[0])[:, None]
+    np.testing.assert_allclose(welch(*over_seeds, values), welch(*over_seeds), rtol=1e-6)
+
+
+def test_variances_of_seeds_and_queries_add_up() -> None:
+    """Standard error and Satterthwaite's degrees of freedom, written out for one pair."""
+    a, b = np.array([0.70, 0.71, 0.73]), np.array([0.74, 0.78, 0.75, 0.76])
+    values = np.random.default_rng(1).normal(0.7, 0.1, (2, 30))
+    parts = [a.var(ddof=1) / 3, b.var(ddof=1) / 4, (values[0] - values[1]).var(ddof=1) / 30]
+    freedom = sum(parts) ** 2 / (parts[0] ** 2 / 2 + parts[1] ** 2 / 3 + parts[2] ** 2 / 29)
+    expected = 2 * scipy.stats.t.sf(abs(a.mean() - b.mean()) / np.sqrt(sum(parts)), freedom)
+    found = welch([a.mean(), b.mean()], [a.var(ddof=1), b.var(ddof=1)], [3, 4], values)
+    assert found[0, 1] == pytest.approx(expected)
+
+
 def test_holm_on_a_worked_example() -> None:
     # sorted .005 .01 .03 .04 times 4 3 2 1 = .02 .03 .06 .04, then never falling
     np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
@@ -111,6 +140,38 @@ def test_equal_methods_are_rarely_put_in_an_order() -> None:
     rng = np.random.default_rng(0)
     wrong = sum(set(rank_groups(rng.normal(0.7, 0.01, (8, 5)))) != {Rank(1, 8)} for _ in range(400))
     assert wrong / 400 < 0.08, "without the correction, more than half"
+
+
+def test_methods_equal_over_all_queries_are_rarely_put_in_an_order_by_those_that_were_drawn() -> None:
+    """Trainings and queries are both drawn; what a method is good at by chance among 200 queries is no merit."""
+    rng = np.random.default_rng(0)
+    claimed = np.zeros(2)
+    for _ in range(300):
+        of_queries = rng.normal(0, 0.1, (4, 200))
+        seeds = of_queries[:, None, :] + rng.normal(0, 0.003, (4, 3, 1)) + rng.normal(0, 0.02, (4, 3, 200))
+        values, means = seeds.mean(axis=1), seeds.mean(axis=2)
+        for place, queries in enumerate((None, values)):
+            claimed[place] += set(rank_groups(means, queries=queries)) != {Rank(1, 4)}
+    assert claimed[0] / 300 > 0.3, "seeds alone claim an order far too often"
+    assert claimed[1] / 300 < 0.08
+
+
+def test_queries_take_claims_back_and_never_add_one() -> None:
+    rng = np.random.default_rng(2)
+    for _ in range(50):
+        seeds = rng.normal(0.7, 0.01, (5, 3)) + rng.normal(0, 0.03, (5, 1))
+        queries = seeds.mean(axis=1)[:, None] + rng.normal(0, 0.2, (5, 100))
+        for alone, both in zip(rank_groups(seeds), rank_groups(seeds, queries=queries), strict=True):
+            assert both.first <= alone.first
+            assert alone.last <= both.last
+
+
+def test_a_query_that_any_method_lacks_is_left_out() -> None:
+    samples = [[0.71, 0.72, 0.715], [0.81, 0.80, 0.82]]
+    steady = np.random.default_rng(0).uniform(size=60)
+    values = np.array([0.71 + steady, 0.81 + steady])
+    values[0, 3] = np.nan
+    assert rank_groups(samples, queries=values) == [Rank(2, 2), Rank(1, 1)]
 
 
 @given(st.data())
