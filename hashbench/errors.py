@@ -24,7 +24,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     >>> did_you_mean("dualhash_stm", ["dualhash_stom", "dsh"])
     'Did you mean dualhash_stom? Known: dsh, dualhash_stom.'
     """
-    choices = sorted(known)
+    choices = sorted(set(known))
     near = difflib.get_close_matches(name, choices, n=2, cutoff=0.5)
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
     return f"{hint}Known: {', '.join(choices) or 'none'}."

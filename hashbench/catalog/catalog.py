@@ -112,7 +112,7 @@ class Catalog:
             return getattr(importlib.import_module(module_name), class_name)
         except UserError:
             raise
-        except Exception as error:  # a plugin may fail in any way while it is imported; the reason is passed on whole
+        except (Exception, SystemExit) as error:  # a plugin may fail in any way while it is imported, or leave
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             raise UserError(f"{section[:-1]} {name!r} of {source} cannot be imported: {reason}") from error
 

@@ -104,7 +104,8 @@ def _fail_usage(error: Any) -> int:
         return 2
     context = getattr(error, "ctx", None)
     where = f" (see {context.command_path} --help)" if context else ""
-    return _fail(error.format_message().rstrip(".") + where, 2)
+    # A newer typer checks values by pydantic, which says so in the message.
+    return _fail(error.format_message().replace("Value error, ", "").rstrip(".") + where, 2)
 
 
 def _fail(message: str, code: int) -> int:

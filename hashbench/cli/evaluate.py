@@ -43,6 +43,8 @@ def evaluate(
     from hashbench.evaluation import evaluate as evaluate_codes
 
     arrays, file_bits = _read(codes)
+    if bits is not None and file_bits not in (None, bits):
+        raise UserError(f"--bits {bits}: {codes} says that its codes have {file_bits} bits; leave --bits out")
     try:
         result = evaluate_codes(
             *(arrays[name] for name in ARRAYS),

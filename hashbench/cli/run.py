@@ -38,18 +38,29 @@ def run(
 
     if resume and overwrite:
         raise UserError("--resume and --overwrite contradict each other: give one of them")
-    if (method is None) == (config is None):
+    if method is None and config is None:
         raise UserError("give --method NAME (see `hashbench list methods`), or --config FILE to repeat a run")
+    if method is not None and config is not None:
+        raise UserError(f"--method {method} and --config {config}: config.py names its method; give one of the two")
     catalog = options.catalog()
     if config is not None:
         from hashbench.engine.config import read_config
 
-        if tuned is not None:
-            raise UserError("--tuned and --config contradict each other: config.py has the hyper-parameters already")
+        own: dict[str, Any] = {
+            "--protocol": protocol != "digits",
+            "--bits": bits != 32,
+            "--seed": seed != 0,
+            "--preset": preset,
+        }
+        own |= {"--tuned": tuned, "--set": options.sets} | {word: word[:2] == "--" for word in options.as_words()}
+        for word, given in own.items():
+            if given and word not in ("--device", "--data-root", "--plugin"):
+                raise UserError(f"{word} and --config: {config} decides that; leave out {word}, or --config")
+        request: dict[str, Any] = {}
         spec = read_config(config, out=out, device=options.device, data_root=options.data_root, plugins=options.plugins)
     else:
         assert method is not None
-        request: dict[str, Any] = {"method": method, "protocol": protocol, "bits": bits, "seed": seed, "out": out}
+        request = {"method": method, "protocol": protocol, "bits": bits, "seed": seed, "out": out}
         if tuned is not None:
             from hashbench.cli.tuned import TunedSettings
 
@@ -65,4 +76,17 @@ def run(
     else:
         from hashbench.cli.show_result import print_outcome
 
-        print_outcome(outcome)
+        changed = {"--preset": preset, "--tuned": tuned, "--out": None if out == Path("runs") else out}
+        print_outcome(outcome, _with_next_seed(request, changed, options) if request else "")
+
+
+def _with_next_seed(request: dict[str, Any], changed: dict[str, Any], options: RunOptions) -> str:
+    """The command that was given, with the next seed."""
+    import shlex
+
+    from hashbench.engine.study import hyper_parameters
+
+    named = {f"--{name}": request[name] for name in ("method", "protocol", "bits")} | {"--seed": request["seed"] + 1}
+    words = [word for name, value in (named | changed).items() if value is not None for word in (name, str(value))]
+    sets = [word for one in hyper_parameters(options.sets or []) for word in ("--set", one)]
+    return shlex.join(["hashbench", "run", *words, *sets, *options.as_words()])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import shlex
 
 from rich.console import Console
 from rich.table import Table
@@ -10,8 +10,12 @@ from rich.table import Table
 from hashbench.engine.run import Outcome
 
 
-def print_outcome(outcome: Outcome) -> None:
-    """Print the result's main numbers, where everything is, and commands that go on from here."""
+def print_outcome(outcome: Outcome, again: str) -> None:
+    """Print the result's main numbers, where everything is, and commands that go on from here.
+
+    Args:
+        again: the command of the same run with the next seed; empty where there is none.
+    """
     record, console = outcome.record, Console(highlight=False)
     metrics = record.metrics
     state = "" if outcome.fresh else " (finished earlier)"
@@ -40,11 +44,6 @@ def print_outcome(outcome: Outcome) -> None:
     codes = outcome.folder / "codes.npz"
     if codes.is_file():  # a method that ranks by real vectors has none
         console.print(f"codes    {codes}", soft_wrap=True)
-    console.print(
-        f"next     hashbench run --method {record.method} --seed {record.seed + 1} {_out(root)}", soft_wrap=True
-    )
-    console.print(f"         hashbench leaderboard {root} --csv leaderboard.csv", soft_wrap=True)
-
-
-def _out(root: Path) -> str:
-    return "" if root == Path("runs") else f"--out {root}"
+    commands = [again, shlex.join(["hashbench", "leaderboard", str(root), "--csv", "leaderboard.csv"])]
+    for word, command in zip(("next", ""), filter(None, commands), strict=False):
+        console.print(f"{word:<8} {command}", soft_wrap=True, markup=False)

@@ -31,11 +31,13 @@ def read_config(path: Path, **run_options: Any) -> RunSpec:
     Raises:
         UserError: no such file, or one that is not the config of a run.
     """
+    if not path.is_file():
+        raise UserError(f"--config {path}: no such file; give the config.py of a run's folder")
     try:
-        values = dict(Config.fromfile(str(path)).run.to_dict())
-    except (OSError, AttributeError, SyntaxError, ValueError) as error:
-        raise UserError(f"--config {path}: not the config.py of a run ({type(error).__name__})") from error
-    return spec_of(values, **run_options)
+        return spec_of(Config.fromfile(str(path)).run.to_dict(), **run_options)
+    except Exception as error:  # the file is run as Python, and may fail in any way
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise UserError(f"--config {path}: not the config.py of a run ({reason})") from error
 
 
 def spec_of(identity: Mapping[str, Any], **run_options: Any) -> RunSpec:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from hashbench.errors import RunFailedError
 from hashbench.evaluation import Evaluation, binarize, code_quality, evaluate, pack_codes
 from hashbench.evaluation.cosine import CosineEvaluation, evaluate_cosine
 
@@ -75,6 +76,11 @@ class RetrievalEvaluator:
                     denominator=self.denominator,
                 )
                 return self.last.metrics
+            if query.outputs.shape[1] != self.bits:
+                raise RunFailedError(
+                    f"the method's outputs have {query.outputs.shape[1]} columns where {self.bits} bits were asked "
+                    "for: check its code layer and activation, or its _project"
+                )
             self.last = evaluate(
                 query.codes,
                 database.codes,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import sys
 import warnings
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -20,6 +22,7 @@ from hashbench.catalog import BackboneEntry, Catalog, ProtocolEntry
 from hashbench.data import DataTable, DeviceTransform
 from hashbench.data.load import load_table
 from hashbench.data.seeding import derive_seed
+from hashbench.engine.crash import in_a_line, place_in
 from hashbench.engine.distributed import launch_if_asked, rank, with_global_batch_norm, world_size
 from hashbench.engine.feed import Feed, FrozenFeed
 from hashbench.engine.model import DeepModel, ShallowModel
@@ -28,6 +31,8 @@ from hashbench.engine.spec import RunSpec
 from hashbench.errors import UserError
 from hashbench.models import DeepMethod, HashNetwork, ShallowMethod
 from hashbench.protocol import Roles, description, fingerprint_of, load_split
+
+_DEVICE = re.compile(r"cpu|(cuda|xpu|mps)(:[0-9]+)?")
 
 
 @dataclass
@@ -48,6 +53,11 @@ class Experiment:
     backbone_name: str
 
     @property
+    def method_class(self) -> type:
+        """Class of the method."""
+        return type(self.model.network.method if isinstance(self.model, DeepModel) else self.model.method)
+
+    @property
     def fingerprint(self) -> str:
         """Hash of the protocol in force."""
         return fingerprint_of(self.description)
@@ -61,6 +71,8 @@ def choose_device(name: str) -> str:
     """
     if name == "auto":
         return f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu"
+    if not _DEVICE.fullmatch(name):
+        raise UserError(f"--device {name}: no such device; use auto, cpu, cuda or cuda:NUMBER")
     try:
         torch.empty(0, device=torch.device(name))
     except (RuntimeError, AssertionError) as error:
@@ -205,8 +217,15 @@ def _prepare_features(feed: FrozenFeed, roles: Roles, reporter: Reporter) -> Non
 def _shallow(spec: RunSpec, cls: type[ShallowMethod]) -> ShallowMethod:
     try:
         return cls(bits=spec.bits, random_state=derive_seed(spec.seed, "method") % 2**32, **spec.hparams)
-    except TypeError as error:
-        raise UserError(f"method {spec.method}: {error}") from error
+    except Exception as error:  # as in _network
+        raise _not_built(spec, cls, error) from error
+
+
+def _not_built(spec: RunSpec, cls: type, error: Exception) -> UserError:
+    """A constructor's own words where they are meant for people; kind and place of any other error."""
+    words = str(error) if isinstance(error, TypeError | ValueError) else ""
+    place = place_in(sys.modules[cls.__module__].__file__, error).rstrip("; ")
+    return UserError(f"method {spec.method}: {words or f'{in_a_line(error)} ({place})'}")
 
 
 def _network(
@@ -226,8 +245,8 @@ def _network(
                 method = cls(bits=spec.bits, num_classes=table.num_classes, num_train=num_train, **spec.hparams)
         except UserError:
             raise
-        except (TypeError, ValueError) as error:
-            raise UserError(f"method {spec.method}: {error}") from error
+        except Exception as error:  # a plugin's constructor may fail in any way
+            raise _not_built(spec, cls, error) from error
         for warning in said:
             reporter.warning(f"method {spec.method}: {warning.message}")
         torch.manual_seed(derive_seed(spec.seed, "weights"))

@@ -13,6 +13,7 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
 from hashbench.engine.distributed import gather_rows, sum_gradients, world_size
+from hashbench.engine.loss_terms import total_loss
 from hashbench.models import CodeBatch, HashNetwork, ShallowMethod
 from hashbench.models.network import Output
 
@@ -76,10 +77,7 @@ class DeepModel(BaseModel):
     ) -> tuple[CodeBatch, dict[str, Tensor]]:
         optimizer.zero_grad(set_to_none=True)
         batch, terms = self.losses(data)
-        total = sum(terms.values())
-        if not isinstance(total, Tensor):
-            raise TypeError(f"{type(self.network.method).__name__}.loss returned no terms")
-        total.backward()
+        total_loss(self.network.method, terms).backward()
         sum_gradients(self.network.parameters(), replicated=self.network.method.parameters())
         return batch, terms
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import Any
 
@@ -23,11 +24,17 @@ def build_optimizer(options: dict[str, Any], network: HashNetwork) -> torch.opti
     rest = dict(options)
     name, lr = rest.pop("type"), rest.pop("lr")
     multiplier = rest.pop("head_lr_mult", 1.0)
-    if not isinstance(lr, int | float) or lr <= 0:
+    if not isinstance(lr, int | float) or not 0 < lr < math.inf:
         raise UserError(f"optimizer.lr must be a positive number, got {lr!r}")
     cls = OPTIMIZERS.get(name)
     if cls is None:
         raise UserError(f"optimizer.type: no optimizer {name!r}. {did_you_mean(name, OPTIMIZERS.module_dict)}")
+    parameters = inspect.signature(cls).parameters
+    if not any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()):
+        known = [*list(parameters)[1:], "type", "head_lr_mult"]
+        for option in rest:
+            if option not in known:
+                raise UserError(f"optimizer.{option}: {name} has no such option. {did_you_mean(option, known)}")
     try:
         return cls(network.groups(lr, multiplier), lr=lr, **rest)
     except (TypeError, ValueError) as error:

@@ -19,6 +19,7 @@ import torch
 
 from hashbench.catalog import Catalog
 from hashbench.engine.config import make_config
+from hashbench.engine.crash import crashed
 from hashbench.engine.distributed import agreed, barrier, rank
 from hashbench.engine.experiment import Experiment, prepare
 from hashbench.engine.loops import RetrievalTestLoop
@@ -26,11 +27,11 @@ from hashbench.engine.model import DeepModel
 from hashbench.engine.reporter import Reporter
 from hashbench.engine.runner import HashRunner
 from hashbench.engine.spec import RunSpec
-from hashbench.errors import Interrupted, UserError
+from hashbench.errors import Interrupted, RunFailedError, UserError
 from hashbench.results.atomic import explained, write_text
 from hashbench.results.curves import kept_curves
 from hashbench.results.environment import environment
-from hashbench.results.folder import RunFolder, method_dir_name, protocol_dir_name
+from hashbench.results.folder import SPEC, RunFolder, method_dir_name, protocol_dir_name
 from hashbench.results.record import SCHEMA, ResultRecord
 
 _RUNS = itertools.count()
@@ -95,7 +96,16 @@ def run(
         begun = _check_state(folder, identity, resume)
         if agreed(folder.state == "finished"):
             return Outcome(folder.read_result(), folder.path, fresh=False)
-        record, test = _work(experiment, folder.path, reporter, begun, started)
+        try:
+            record, test = _work(experiment, folder.path, reporter, begun, started)
+        except UserError:
+            if not begun:  # a request that is refused leaves no unfinished run behind
+                (folder.path / SPEC).unlink(missing_ok=True)
+            raise
+        except RunFailedError:
+            raise
+        except Exception as error:  # the method's code may fail in any way
+            raise crashed(experiment.method_class, error, folder.path / "log.txt") from error
         _write(folder, experiment, test, record)
         reporter.message(f"result in {folder.path}")
     return Outcome(record, folder.path, fresh=True)

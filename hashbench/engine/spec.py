@@ -16,10 +16,9 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from hashbench.catalog import Catalog, MethodEntry, ProtocolEntry, SplitEntry
+from hashbench.catalog import Catalog, ProtocolEntry, SplitEntry
+from hashbench.engine.set_values import check_hyper_parameters, check_options
 from hashbench.errors import UserError, did_you_mean
-
-_SECTIONS = ("optimizer", "schedule", "protocol", "backbone", "dataset")
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ def resolve(
         key: value for key, value in given.items() if key.partition(".")[0] not in ("protocol", "backbone", "dataset")
     }
     if custom:
-        _check_hparams(method, entry, custom)
+        check_hyper_parameters(method, entry, custom)
         _apply(values, custom)
         label += "+" + hashlib.sha256(json.dumps(custom, sort_keys=True).encode()).hexdigest()[:8]
     base = catalog.protocol(protocol)
@@ -166,6 +165,10 @@ def _settings(
                 )
             fields[rest] = value
         elif section in ("backbone", "dataset"):
+            entry = (
+                catalog.backbone(fields["backbone"]) if section == "backbone" else catalog.dataset(fields["dataset"])
+            )
+            check_options(section, entry, {rest: value})
             fields[f"{section}_hparams"] = {**fields[f"{section}_hparams"], rest: value}
     if fields["frozen"]:
         fields["augment"] = "none"
@@ -178,7 +181,11 @@ def _settings(
 
 
 def parse_sets(sets: Sequence[str]) -> dict[str, Any]:
-    """`key=value` strings to values, read as YAML scalars or lists."""
+    """`key=value` strings to values, read as YAML scalars or lists.
+
+    Raises:
+        UserError: another form, or a value that a result could not keep: not finite, or a date.
+    """
     parsed: dict[str, Any] = {}
     for text in sets:
         key, equals, value = text.partition("=")
@@ -186,8 +193,13 @@ def parse_sets(sets: Sequence[str]) -> dict[str, Any]:
             raise UserError(f"--set {text!r}: expected key=value, such as alpha=0.5 or optimizer.lr=0.01")
         try:
             parsed[key] = _number(yaml.safe_load(value))
+            json.dumps(parsed[key], allow_nan=False)
         except yaml.YAMLError as error:
-            raise UserError(f"--set {text!r}: the value is not valid YAML") from error
+            raise UserError(f"--set {text!r}: the value is not valid YAML: close every bracket and quote") from error
+        except (TypeError, ValueError) as error:
+            raise UserError(
+                f"--set {text!r}: expected a finite number, a word, true, false or a list of them"
+            ) from error
     return parsed
 
 
@@ -213,14 +225,3 @@ def _apply(values: dict[str, dict[str, Any]], changes: Mapping[str, Any]) -> Non
             values[section][rest] = value
         else:
             values["hparams"][key] = value
-
-
-def _check_hparams(method: str, entry: MethodEntry, custom: Mapping[str, Any]) -> None:
-    """Refuse a hyper-parameter that the method's entry does not list: a misspelt one would silently change nothing."""
-    for key in custom:
-        section, dot, _ = key.partition(".")
-        if dot and section in ("optimizer", "schedule"):
-            continue
-        if dot or key not in entry.hparams:
-            known = [*entry.hparams, *(f"{s}.KEY" for s in _SECTIONS)]
-            raise UserError(f"--set {key}: method {method} has no such hyper-parameter. {did_you_mean(key, known)}")

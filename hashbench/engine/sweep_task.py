@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hashbench.catalog import load_catalog
+from hashbench.engine.crash import in_a_line
 from hashbench.engine.spec import RunSpec
 from hashbench.errors import RunFailedError, UserError
 
@@ -64,9 +65,8 @@ def do_run(spec: RunSpec) -> Finished:
 
 
 def reason(error: Exception) -> str:
-    """An error in one line; of an unexpected one also its kind and where the traceback is."""
-    first = (str(error).splitlines() or [""])[0]
-    return first if isinstance(error, RunFailedError) else f"{type(error).__name__}: {first} (traceback in its log.txt)"
+    """An error in one line; of an unexpected one also its kind."""
+    return (str(error).splitlines() or [""])[0] if isinstance(error, RunFailedError) else in_a_line(error)
 
 
 def no_room(error: BaseException | None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -80,15 +81,19 @@ def test_check_data_digits(cli):
         ((*RUN[:5], "--bits", "3.5"), ["--bits"]),
         ((*RUN, "--preset", "relase"), ["relase", "release"]),
         ((*RUN, "--device", "cuda:99"), ["--device cuda:99"]),
-        ((*RUN, "--device", "gpu"), ["--device gpu"]),
+        ((*RUN, "--device", "gpu"), ["--device gpu", "use auto, cpu, cuda or cuda:NUMBER"]),
+        ((*RUN, "--device", "cpu:3"), ["--device cpu:3", "use auto, cpu, cuda or cuda:NUMBER"]),
         ((*RUN, "--precision", "fp8"), ["precision"]),
         ((*RUN, "--set", "alhpa=3"), ["alhpa", "alpha"]),
-        ((*RUN, "--set", "optimizer.momentun=3"), ["momentun"]),
+        ((*RUN, "--set", "optimizer.momentun=3"), ["optimizer.momentun: StoM has no such option", "beta"]),
         ((*RUN, "--resume"), ["no run to resume"]),
         ((*RUN, "--resume", "--overwrite"), ["--resume", "--overwrite"]),
         ((*RUN, "--protocol", "features"), ["--data-root"]),
-        ((*RUN, "--config", "x.py"), ["--method", "--config"]),
-        (("run", "--config", "nothing.py"), ["nothing.py"]),
+        ((*RUN, "--config", "x.py"), ["--method", "--config", "give one of the two"]),
+        (("run", "--config", "nothing.py"), ["nothing.py", "no such file"]),
+        (("run", "--config", "x.py", "--epochs", "3"), ["--epochs and --config"]),
+        (("run", "--config", "x.py", "--seed", "3"), ["--seed and --config"]),
+        (("run", "--config", "x.py", "--set", "alpha=3"), ["--set and --config"]),
         (("show", "dualhash"), ["dualhash", "Did you mean"]),
         (("lst",), ["list"]),
         (("list", "--frobnicate"), ["--frobnicate"]),
@@ -150,6 +155,46 @@ def test_output_folder_that_cannot_be_written(cli, tmp_path):
 def test_resume_with_other_hyper_parameters(cli):
     assert cli(*RUN)[0] == 0
     assert_refused(cli(*RUN, "--resume", "--set", "alpha=0.7"), "alpha", "0.7")
+
+
+def test_config_that_is_no_config(cli, tmp_path):
+    for text in ("run = {}\n", "run = dict(weights=None, settings={})\n", "1/0\n", "nothing = 1\n", "def (\n"):
+        (tmp_path / "config.py").write_text(text)
+        assert_refused(cli("run", "--config", "config.py"), "--config config.py: not the config.py of a run")
+
+
+def test_a_refused_request_leaves_no_unfinished_run_behind(cli, tmp_path):
+    assert_refused(cli(*RUN, "--set", "optimizer.lr=0"), "optimizer.lr must be a positive number")
+    assert_refused(cli(*RUN, "--set", "optimizer.lr=0"), "optimizer.lr must be a positive number")
+    assert_refused(cli("leaderboard", "runs"), "no finished run")
+    assert cli(*RUN)[0] == 0
+    (result,) = (tmp_path / "runs").rglob("result.json")
+    before = result.read_bytes()
+    assert_refused(cli(*RUN), "finished")
+    assert result.read_bytes() == before
+
+
+def test_what_is_to_be_tried_next_is_the_same_run_with_another_seed(cli, tmp_path):
+    words = ("--set", "alpha=0.5", "--set", "protocol.topk=[7]", "--batch-size", "50")
+    code, out, _ = cli(*RUN, *words)
+    assert code == 0
+    (line,) = [line for line in out.splitlines() if line.startswith("next")]
+    command = shlex.split(line.removeprefix("next"))
+    named = ["--method", "dualhash_likelihood", "--protocol", "digits", "--bits", "8", "--seed", "1"]
+    assert command[: len(named) + 2] == ["hashbench", "run", *named]
+    assert cli(*command[1:])[0] == 0
+    first, second = (json.loads(path.read_text()) for path in sorted(tmp_path.rglob("result.json")))
+    assert [first.pop("seed"), second.pop("seed")] == [0, 1]
+    for name in ("fingerprint", "method", "preset", "hparams", "bits"):
+        assert first[name] == second[name]
+
+
+def test_two_code_lengths_contradict_each_other(cli, tmp_path):
+    packed = {f"{role}_codes": np.ones((3, 2), np.uint8) for role in ("query", "database")}
+    labels = {f"{role}_labels": np.zeros(3, int) for role in ("query", "database")}
+    np.savez(tmp_path / "codes.npz", **packed, **labels, bits=12)
+    assert_refused(cli("evaluate", "codes.npz", "--bits", "13"), "--bits 13", "12 bits")
+    assert cli("evaluate", "codes.npz", "--bits", "12")[0] == 0
 
 
 def test_truncated_codes_and_missing_arrays(cli, tmp_path):

@@ -30,6 +30,14 @@ def test_another_optimizer_starts_its_options_anew(spec):
     assert spec(sets=["optimizer.type=Adam"]).optimizer == {"type": "Adam", "lr": 0.05}
 
 
+def test_null_default_and_presets_widen_what_a_value_may_be(spec):
+    assert spec(method="dualhash_stom", sets=["alpha=0.5"]).hparams["alpha"] == 0.5
+    assert spec(method="dualhash_stom", sets=["alpha="]).hparams["alpha"] is None
+    assert spec(method="sdh", sets=["sigma=0.5"]).hparams["sigma"] == 0.5
+    with pytest.raises(UserError, match="expected a number"):
+        spec(method="dualhash_stom", sets=["alpha=much"])
+
+
 def test_protocol_is_marked_when_anything_in_it_changes(spec):
     assert not spec().overridden
     assert not spec(changes={"epochs": 20}).overridden
@@ -56,6 +64,20 @@ def test_frozen_backbone_means_no_augmentation(spec):
         ({"sets": ["alpah=1"]}, "Did you mean alpha"),
         ({"sets": ["alpha"]}, "expected key=value"),
         ({"sets": ["alpha=[1"]}, "not valid YAML"),
+        ({"sets": ["alpha=abc"]}, "alpha=abc: expected a number, such as 1.0; this is a word"),
+        ({"sets": ["alpha="]}, "alpha=: expected a number, such as 1.0; this is null"),
+        ({"sets": ["alpha=true"]}, "alpha=true: expected a number, such as 1.0; this is true or false"),
+        ({"sets": ["alpha=[1, 2]"]}, "this is a list"),
+        ({"sets": ["alpha={a: 1}"]}, "this is a mapping"),
+        ({"sets": ["alpha=nan"]}, "expected a finite number"),
+        ({"sets": ["alpha=.inf"]}, "expected a finite number"),
+        ({"sets": ["alpha=2026-11-27"]}, "expected a finite number"),
+        ({"sets": ["optimizer.lr=fast"]}, "optimizer.lr=fast: expected a number, such as 0.05"),
+        ({"sets": ["optimizer.type=3"]}, "expected a word, such as SGD"),
+        ({"sets": ["schedule.type=3"]}, "expected a word, such as cosine"),
+        ({"backbone": "squeezenet1_0", "sets": ["backbone.version=1_0"]}, "expected a word, such as 1_0"),
+        ({"method": "toy_shallow", "sets": ["optimizer.lr=1"]}, "toy_shallow is fitted, without optimizer"),
+        ({"method": "toy_shallow", "sets": ["schedule.type=step"]}, "toy_shallow is fitted, without optimizer"),
         ({"sets": ["protocol.epoch=3"]}, "Did you mean epochs"),
         ({"changes": {"epochs": 0}}, "epochs"),
         ({"changes": {"precision": "fp8"}}, "precision"),

@@ -107,8 +107,10 @@ def test_a_crash_is_reported_with_its_reason_and_the_log_has_the_rest(specs, inl
     (spec,) = specs("crashing")
     outcome = inline([spec])
     (failure,) = outcome.failed
-    assert failure.failure == "RuntimeError: out of luck (traceback in its log.txt)"
     folder, finished = find_run(spec)
+    (line,) = [number for number, text in enumerate(faulty_plugin.METHODS.splitlines(), 1) if "out of luck" in text]
+    log = folder / "log.txt"
+    assert failure.failure == f"RuntimeError: out of luck (faulty_methods.py, line {line}; traceback in {log})"
     assert not finished
     assert "Traceback" in (folder / "log.txt").read_text()
     assert len(inline([spec]).done) == 1, "the next call tries it again"

@@ -1,0 +1,111 @@
+"""A method whose code is wrong ends its run with one line: what is wrong, where, and where the traceback is."""
+
+from __future__ import annotations
+
+import pytest
+
+from hashbench.catalog import load_catalog
+from hashbench.engine.run import run
+from hashbench.engine.spec import resolve
+from hashbench.errors import RunFailedError, UserError
+
+# name: (base, body, what the run says)
+METHODS = {
+    "raises": (
+        "Deep",
+        "def loss(self, batch): raise KeyError('x')",
+        r"KeyError: 'x' \(wrong_methods.py, line \d+; traceb",
+    ),
+    "lines": ("Deep", "def loss(self, batch): raise ValueError('no\\nway')", r"ValueError: no \(wrong_methods.py"),
+    "fits_not": ("Shallow", "def _fit(self, X, y): 1 / 0", r"ZeroDivisionError: division by zero \(wrong_methods.py"),
+    "hook": ("Deep", "def end_epoch(self, fit): raise OSError('gone')", r"OSError: gone \(wrong_methods.py"),
+    "no_number": ("Deep", "def loss(self, batch): return {'a': batch.codes.sum() * float('nan')}", "the loss is nan"),
+    "rows": (
+        "Deep",
+        "def loss(self, batch): return {'a': batch.codes.sum(1)}",
+        r"term 'a' has shape \(128,\): take its",
+    ),
+    "constant": ("Deep", "def loss(self, batch): return {'a': torch.ones(())}", "no term has a gradient"),
+    "detached": ("Deep", "def loss(self, batch): return {'a': batch.codes.detach().sum()}", "no term has a gradient"),
+    "scalar": ("Deep", "def loss(self, batch): return batch.codes.sum()", "returned a Tensor: return a dictionary"),
+    "empty": ("Deep", "def loss(self, batch): return {}", "returned an empty one: return a dictionary"),
+    "nothing": ("Deep", "def loss(self, batch): pass", "returned a NoneType: return a dictionary"),
+    "plain": ("Deep", "def loss(self, batch): return {'a': 1.0}", "term 'a' is a float: make it a scalar tensor"),
+    "narrow": ("Deep", "def activation(self, logits): return logits[:, :3]", "have 3 columns where 12 bits were asked"),
+    "narrow_fit": ("Shallow", "def _project(self, X): return X[:, :3]", "have 3 columns where 12 bits were asked for"),
+    "nan_fit": (
+        "Shallow",
+        "def _project(self, X): return X[:, :12] * float('nan')",
+        "outputs hold NaN, which has no sign",
+    ),
+}
+BASES = """
+import torch
+from hashbench.models import DeepMethod, ShallowMethod
+
+
+class Deep(DeepMethod):
+    def loss(self, batch):
+        return {"pull": (batch.codes ** 2).mean()}
+
+
+class Shallow(ShallowMethod):
+    def _fit(self, X, y):
+        pass
+
+    def _project(self, X):
+        return X[:, : self.bits]
+
+
+class unbuilt(Deep):
+    def __init__(self, **options):
+        super().__init__(**options)
+        {}["key"]
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wrong")
+    code = "".join(f"\n\nclass {name}({base}):\n    {body}\n" for name, (base, body, _) in METHODS.items())
+    (folder / "wrong_methods.py").write_text(BASES + code)
+    (folder / "leaving.py").write_text("raise SystemExit(3)\n")
+    deep = "kind: deep, optimizer: {type: SGD, lr: 0.05}"
+    kinds = {name: deep if base == "Deep" else "kind: shallow" for name, (base, _, _) in METHODS.items()}
+    entries = [
+        f"  {name}: {{class: 'wrong_methods:{name}', {kind}}}" for name, kind in (kinds | {"unbuilt": deep}).items()
+    ]
+    (folder / "registry.yaml").write_text(
+        "\n".join(["methods:", *entries, f"  leaving: {{class: 'leaving:X', {deep}}}"])
+    )
+    return folder
+
+
+@pytest.fixture
+def go(folder, tmp_path):
+    catalog = load_catalog([folder], folder=tmp_path)
+
+    def go(method):
+        spec = resolve(catalog, method=method, bits=12, changes={"epochs": 1}, out=tmp_path / "runs")
+        run(spec, catalog)
+
+    return go
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_faults_are_told_in_one_line_and_the_log_has_the_traceback(go, method, tmp_path):
+    with pytest.raises(RunFailedError, match=METHODS[method][2]) as caught:
+        go(method)
+    assert "\n" not in str(caught.value)
+    (log,) = tmp_path.rglob("log.txt")
+    assert "Traceback" in log.read_text()
+    if "traceback in" in str(caught.value):
+        assert str(log) in str(caught.value)
+
+
+def test_a_constructor_that_fails_and_a_module_that_leaves_are_refused(go, tmp_path):
+    with pytest.raises(UserError, match=r"method unbuilt: KeyError: 'key' \(wrong_methods.py, line \d+\)"):
+        go("unbuilt")
+    with pytest.raises(UserError, match=r"method 'leaving' of .* cannot be imported: SystemExit: 3"):
+        go("leaving")
+    assert not (tmp_path / "runs").exists()
