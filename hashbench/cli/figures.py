@@ -11,7 +11,12 @@ import typer
 
 
 def figures(
-    runs: Annotated[list[Path], typer.Argument(help="Folders that hold runs, at any depth.", show_default=False)],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Folders that hold runs, at any depth; and study files of `hashbench tune`.", show_default=False
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the figures and their index.md.", show_default=False)],
     kinds: Annotated[
         Optional[str],
@@ -27,23 +32,32 @@ def figures(
     bits: Annotated[Optional[str], typer.Option(help="Only these code lengths: 32, or 16,32.")] = None,
     protocol: Annotated[Optional[str], typer.Option(help="Only this protocol.")] = None,
 ) -> None:
-    """Draw figures from finished runs; index.md in the folder says what each shows.
+    """Draw figures from finished runs and studies; index.md in the folder says what each shows.
 
-    Runs of different protocol fingerprints never share a figure. Runs that cannot be read are named and left out; the
+    Runs of different protocol fingerprints never share a figure. --methods, --bits and --protocol choose runs; a study
+    that is named is drawn. Runs that cannot be read are named and left out; the
     exit code is then 1.
     """
     from rich.console import Console
 
     from hashbench.cli.selection import finished_runs
+    from hashbench.engine.study import load_study
     from hashbench.report.figures.draw import INDEX, check_names, draw
+    from hashbench.report.figures.kinds import STUDIES
 
     asked, endings = check_names(_listed(kinds), _listed(formats))
-    chosen, problems = finished_runs(runs, protocol=protocol, bits=bits, methods=methods)
-    if chosen:
+    files = list(dict.fromkeys(path for path in runs if path.is_file()))
+    studies = [(path, load_study(path)) for path in files]
+    folders = [path for path in runs if path not in files]
+    chosen, problems = finished_runs(folders, protocol=protocol, bits=bits, methods=methods) if folders else ([], [])
+    if not folders:
+        asked = asked or [STUDIES]
+    if chosen or studies:
         with Console(stderr=True).status("measuring codes") as progress:
             drawn = draw(
                 chosen,
                 out,
+                studies=studies,
                 kinds=asked,
                 formats=endings,
                 first=_listed(methods) or (),

@@ -17,6 +17,8 @@ HEADING = 0.2
 _LEGEND_LINE = 0.145
 _LEGEND_GAP, _LEGEND_PAD = 0.05, 0.13
 """Above a legend; above and below it together."""
+_MOST = 4
+"""Columns of a legend."""
 _HANDLE, _CHARACTER = 0.48, 0.053
 """Widths in a legend: of what stands before a name, and of a letter."""
 
@@ -48,10 +50,12 @@ class Canvas:
         box = (left / self.width, bottom / self.height, width / self.width, height / self.height)
         return self.figure.add_axes(box)
 
-    def legend(self, handles: Sequence[Any], names: Sequence[str], left: float, top: float, width: float) -> None:
-        """A legend in the middle of a strip of the page; its height is `legend_height`."""
+    def legend(
+        self, handles: Sequence[Any], names: Sequence[str], left: float, top: float, width: float, *, most: int = _MOST
+    ) -> None:
+        """A legend in the middle of a strip of the page, of at most `most` columns; its height is `legend_height`."""
         anchor = ((left + width / 2) / self.width, 1 - (top + _LEGEND_GAP) / self.height)
-        columns = _columns(names, width)
+        columns = _columns(names, width, most)
         self.figure.legend(
             handles, names, loc="upper center", bbox_to_anchor=anchor, ncols=columns, borderaxespad=0, borderpad=0.2
         )
@@ -62,6 +66,6 @@ def legend_height(names: Sequence[str], width: float) -> float:
     return math.ceil(len(names) / _columns(names, width)) * _LEGEND_LINE + _LEGEND_PAD
 
 
-def _columns(names: Sequence[str], width: float) -> int:
+def _columns(names: Sequence[str], width: float, most: int = _MOST) -> int:
     entry = _HANDLE + _CHARACTER * max(map(len, names))
-    return max(1, min(len(names), 4, int(width / entry)))
+    return max(1, min(len(names), most, int(width / entry)))

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hashbench.errors import UserError, did_you_mean
 from hashbench.report.figures.comparison import Comparison, compare, settings
-from hashbench.report.figures.kinds import KINDS
+from hashbench.report.figures.kinds import KINDS, STUDIES
 from hashbench.report.figures.measured import Codes
 from hashbench.report.figures.sheet import Page, Sheet
+from hashbench.report.figures.studies import study_sheet
 from hashbench.report.figures.style import house_style, styles
 from hashbench.results.atomic import explained, write_bytes, write_text
 from hashbench.results.collect import StoredRun
+
+if TYPE_CHECKING:
+    from hashbench.engine.study import Study
 
 FORMATS = ("png", "pdf")
 INDEX = "index.md"
@@ -62,6 +66,7 @@ def draw(
     runs: Sequence[StoredRun],
     out: Path,
     *,
+    studies: Sequence[tuple[Path, Study]] = (),
     kinds: Sequence[str] | None = None,
     formats: Sequence[str] | None = None,
     first: Sequence[str] = (),
@@ -71,6 +76,7 @@ def draw(
 
     Args:
         runs: of `find_runs`.
+        studies: of `hashbench tune`, with their files; they make figures of the kind `sensitivity`.
         out: folder; made if it is not there. Files of the same names are replaced.
         kinds: of `KINDS`; None: all for which there are runs.
         formats: of `FORMATS`; None: all.
@@ -83,10 +89,15 @@ def draw(
         RunFailedError: the disk is full.
     """
     asked, formats = check_names(kinds, formats)
+    for path, _ in studies:
+        if sum(path.stem == other.stem for other, _ in studies) > 1:
+            raise UserError(
+                f"two studies are named {path.stem}, and so would be their figures: rename one, or draw it apart"
+            )
     comparisons, labels = compare(runs, first=first)
     _prepare(out)
     codes = Codes()
-    sheets, skipped = _sheets(asked or list(KINDS), comparisons, codes)
+    sheets, skipped = _sheets(asked or list(KINDS), comparisons, codes, studies)
     if skipped and asked:
         kind, needs = next(iter(skipped.items()))
         hint = f" ({codes.problems[0]})" if codes.problems else ""
@@ -116,13 +127,15 @@ _INDEX_HEAD = ["| file | shows | protocol | runs |", "| --- | --- | --- | --- |"
 
 
 def _sheets(
-    kinds: Sequence[str], comparisons: Sequence[Comparison], codes: Codes
+    kinds: Sequence[str], comparisons: Sequence[Comparison], codes: Codes, studies: Sequence[tuple[Path, Study]]
 ) -> tuple[dict[str, list[Sheet]], dict[str, str]]:
     """The sheets of each kind that has any, and what is missing for the others."""
     sheets: dict[str, list[Sheet]] = {}
     skipped: dict[str, str] = {}
     for kind in kinds:
         found = [sheet for comparison in comparisons for sheet in KINDS[kind].build(comparison, codes)]
+        if kind == STUDIES:
+            found += [sheet for path, study in studies if (sheet := study_sheet(path, study)) is not None]
         if found:
             sheets[kind] = found
         else:
@@ -147,14 +160,5 @@ def _save(page: Page, path: Path) -> Path:
 
 def _index_line(files: Sequence[Path], sheet: Sheet, page: Page) -> str:
     links = ", ".join(f"[{path.name}]({path.name})" for path in files)
-    cells = [links, sheet.caption, sheet.heading, _sources(sheet.sources, page.labels)]
+    cells = [links, sheet.caption, sheet.heading, sheet.made_from(page.labels)]
     return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", ", ") for cell in cells) + " |"
-
-
-def _sources(sources: Mapping[str, Sequence[object]], labels: Sequence[str]) -> str:
-    """`3 runs of each of dsh, csq; 2 of lsh`."""
-    counts: dict[int, list[str]] = {}
-    for label in labels:
-        runs = {run.folder for series in sources[label] for run in series.runs}  # type: ignore[attr-defined]
-        counts.setdefault(len(runs), []).append(label)
-    return "; ".join(f"{n} {'run' if n == 1 else 'runs'}: {', '.join(names)}" for n, names in counts.items())

@@ -28,6 +28,9 @@ class Kind(NamedTuple):
 
 _CODES = "a readable codes.npz"
 
+STUDIES = "sensitivity"
+"""The kind that studies of `hashbench tune` are drawn as too."""
+
 KINDS: dict[str, Kind] = {
     "training": Kind("a training loss over two epochs or more", lambda c, _: history.training(c)),
     "topk": Kind(_CODES, retrieval.topk),
@@ -37,8 +40,9 @@ KINDS: dict[str, Kind] = {
     "radius-bits": Kind("the metric precision@r2", lambda c, _: over_bits.radius_bits(c)),
     "tradeoff": Kind(f"the metrics map and quantization_error and {_CODES}", over_bits.tradeoff),
     "distances": Kind(_CODES, distances),
-    "sensitivity": Kind(
-        "the same method, fingerprint and bits as three others, on a grid over exactly two hyper-parameters",
+    STUDIES: Kind(
+        "the same method, fingerprint and bits as three others, on a grid over exactly two hyper-parameters; and no "
+        "study of `hashbench tune` with two scores was named",
         lambda c, _: sensitivity(c),
     ),
     "optimizers": Kind(

@@ -43,6 +43,14 @@ class Sheet(ABC):
     caption: str
     sources: Mapping[str, Sequence[Series]]
 
+    def made_from(self, labels: Sequence[str]) -> str:
+        """The runs behind some of the labels: `3 runs: dsh, csq; 2 runs: lsh`."""
+        counts: dict[int, list[str]] = {}
+        for label in labels:
+            runs = {run.folder for series in self.sources[label] for run in series.runs}
+            counts.setdefault(len(runs), []).append(label)
+        return "; ".join(f"{n} {'run' if n == 1 else 'runs'}: {', '.join(names)}" for n, names in counts.items())
+
     @abstractmethod
     def pages(self, style: Mapping[str, LineStyle]) -> Iterator[Page]:
         """Draw, page by page, with one style a label."""
