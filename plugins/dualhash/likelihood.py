@@ -25,14 +25,16 @@ class LikelihoodHash(DeepMethod):
     The hash layer is Linear, BatchNorm, tanh with Kaiming-normal weights and a zero bias, as in the authors' code.
 
     Args:
-        alpha: scale of T_ij = alpha <u_i, u_j> / 2 in the loss; None: 2 max_logit / bits. The text has 1, the authors'
-            code 0.1.
-        max_logit: the largest |T_ij| of codes in [-1, 1], the same at every length.
+        alpha: scale of T_ij = alpha <u_i, u_j> / 2 in the loss; None: 2 max_logit / (bits amplitude^2). The text has 1,
+            the authors' code 0.1.
+        max_logit: the largest |T_ij| of codes in [-amplitude, amplitude], the same at every length.
         similarity_loss: 'pairwise' (S1), 'pointwise' (cross entropy of a learned linear classifier of alpha * codes) or
             'triplet' (DTSH's likelihood over all triplets of the batch).
         margin: of the triplet loss, in units of T.
         output: activation of the hash layer: 'tanh', 'softsign' or 'linear'.
         output_scale: factor on the logits inside the activation.
+        amplitude: factor on the activation. Above 1, outputs can leave the box [-1, 1]; the likelihood itself does not
+            change with it, since alpha goes with amplitude^-2 unless it is given.
         batch_norm: whether the hash layer ends in batch normalisation.
         bits, num_classes, num_train: K, C, N, from the harness.
     """
@@ -51,6 +53,7 @@ class LikelihoodHash(DeepMethod):
         margin: float = 2.0,
         output: str = "tanh",
         output_scale: float = 1.0,
+        amplitude: float = 1.0,
         batch_norm: bool = True,
     ) -> None:
         super().__init__(bits=bits, num_classes=num_classes, num_train=num_train)
@@ -59,10 +62,12 @@ class LikelihoodHash(DeepMethod):
         require(alpha is None or alpha > 0, f"alpha = {alpha} must be > 0: it scales the inner products of the loss")
         require(max_logit > 0, f"max_logit = {max_logit} must be > 0: it is the largest |T|")
         require(output_scale > 0, f"output_scale = {output_scale} must be > 0")
+        require(amplitude > 0, f"amplitude = {amplitude} must be > 0: it is the largest |output|")
         require(margin >= 0, f"margin = {margin} must be >= 0")
-        self.alpha = 2.0 * max_logit / bits if alpha is None else float(alpha)
+        self.alpha = 2.0 * max_logit / (bits * amplitude**2) if alpha is None else float(alpha)
         self.similarity_loss, self.margin = similarity_loss, float(margin)
-        self.output, self.output_scale, self.batch_norm = output, float(output_scale), batch_norm
+        self.output, self.batch_norm = output, batch_norm
+        self.output_scale, self.amplitude = float(output_scale), float(amplitude)
         self.classifier = nn.Linear(bits, num_classes) if similarity_loss == "pointwise" else None
         self.register_buffer("oracle_calls", torch.zeros((), dtype=torch.int64))
         self.record = EpochRecord(num_train)
@@ -77,7 +82,8 @@ class LikelihoodHash(DeepMethod):
 
     def activation(self, logits: Tensor) -> Tensor:
         """(b, K) logits -> (b, K) codes h."""
-        return OUTPUTS[self.output](logits if self.output_scale == 1 else self.output_scale * logits)
+        codes = OUTPUTS[self.output](logits if self.output_scale == 1 else self.output_scale * logits)
+        return codes if self.amplitude == 1 else self.amplitude * codes
 
     def loss(self, batch: CodeBatch) -> dict[str, Tensor]:
         """The similarity loss of the batch.
@@ -89,7 +95,7 @@ class LikelihoodHash(DeepMethod):
             len(batch.codes) > 1, "a batch with one sample has no pairs: set batch_size >= 2, or drop the last batch"
         )
         value = self.similarity_term(batch)
-        self.oracle_calls += len(batch.codes)
+        self.oracle_calls.add_(len(batch.codes))
         self.record.losses.append(value.detach())
         return {"similarity": value}
 

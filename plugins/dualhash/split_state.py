@@ -7,6 +7,7 @@ updates. A subclass says how the rows advance.
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
@@ -37,6 +38,9 @@ class SplitState(nn.Module, ABC):
     Attributes:
         u: (N, K) float32 buffer.
         moved: 0-dim buffer, mean over the samples of the last update of ||u_{k+1} - u_k||^2, summed over bits.
+
+    Warns:
+        UserWarning: where eta_u * sigma >= 2.
     """
 
     buffers_of_state: tuple[str, ...] = ("u",)
@@ -49,6 +53,12 @@ class SplitState(nn.Module, ABC):
         require(lam >= 0, f"lam = {lam} must be >= 0: it weighs the regulariser")
         require(eta_u > 0, f"eta_u = {eta_u} must be > 0: it is the step size of u")
         require(sweeps == int(sweeps) and sweeps >= 1, f"inner_sweeps = {sweeps} must be a whole number >= 1")
+        if eta_u * sigma >= 2:
+            warnings.warn(
+                f"eta_u * sigma = {eta_u * sigma:g} >= 2: a step takes u as far beyond the outputs as it was off, or "
+                "farther, and u does not converge; take eta_u <= 1 / sigma",
+                stacklevel=3,
+            )
         self.sigma, self.lam, self.eta_u, self.sweeps = sigma, lam, eta_u, int(sweeps)
         for name in self.buffers_of_state:
             self.register_buffer(name, torch.zeros(num_train, bits))

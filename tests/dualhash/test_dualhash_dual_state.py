@@ -186,6 +186,8 @@ def test_warns_of_step_sizes_with_the_reason():
         DualState(4, 2, sigma=1.0, lam=20.0, eta_u=0.2, tau=10.0)
     with pytest.warns(UserWarning, match=r"lam = 0\.1 <= tau = 0\.2"):
         DualState(4, 2, sigma=1.0, lam=0.1, eta_u=0.2, tau=0.2)
+    with pytest.warns(UserWarning, match=r"eta_u \* sigma = 2 >= 2: .* does not converge"):
+        PrimalState(4, 2, sigma=4.0, lam=0.1, eta_u=0.5)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         DualState(4, 2, **OPTIONS)

@@ -336,6 +336,26 @@ def test_alpha_by_default_bounds_the_logit_at_every_length():
         assert 0.5 * method.alpha * bits == 8
 
 
+@pytest.mark.parametrize("similarity_loss", ["pairwise", "triplet"])
+def test_an_amplitude_widens_the_outputs_and_leaves_the_likelihood_alone(similarity_loss):
+    runs = [Run(LikelihoodHash, similarity_loss=similarity_loss, amplitude=a) for a in (1.0, 2.0)]
+    first, second = (run.backward(torch.arange(20)) for run in runs)
+    assert torch.equal(second.codes, 2 * first.codes)
+    assert second.codes.abs().max() > 1
+    for a, b in zip(runs[0].network.parameters(), runs[1].network.parameters(), strict=True):
+        torch.testing.assert_close(a.grad, b.grad, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize(("amplitude", "active"), [(1.0, False), (2.0, True)])
+def test_the_dual_acts_where_the_amplitude_lets_outputs_leave_the_box(amplitude, active):
+    run = Run(DualHashStoM, sigma=0.1, eta_u=5.0, lam=0.05, tau=0.02, init="network", amplitude=amplitude)
+    run.method.begin_fit(run.fit)
+    run.method.state.start(torch.zeros(SAMPLES, BITS))
+    for _ in range(6):
+        report = run.epoch()
+    assert (report["dual_max"] > 0) == active
+
+
 @pytest.mark.parametrize(
     ("cls", "options", "message"),
     [
@@ -352,6 +372,7 @@ def test_alpha_by_default_bounds_the_logit_at_every_length():
         (LikelihoodHash, {"output": "sigmoid"}, "output = 'sigmoid'"),
         (LikelihoodHash, {"margin": -1.0}, "margin"),
         (LikelihoodHash, {"output_scale": 0.0}, "output_scale"),
+        (LikelihoodHash, {"amplitude": 0.0}, "amplitude = 0.0 must be > 0"),
         (SubgradientHash, {"regularizer": "l2"}, "regularizer = 'l2'"),
         (SubgradientHash, {"lam": -1.0}, "lam = -1.0"),
         (StoMHashWCR, {"lam": 0.05}, r"2 \* lam \* eta_u = 50 must be < 1"),
