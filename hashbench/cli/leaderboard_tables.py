@@ -65,8 +65,8 @@ def show_average_ranks(ranks: AverageRanks) -> None:
     note = (
         f"Over {', '.join(ranks.comparisons)}. Friedman: chi2 = {test.chi2:.2f}, F = {test.f:.2f}, "
         f"p = {test.p_value:.2g}. Critical difference (Nemenyi, 0.05): {ranks.critical_difference:.2f}. "
-        f"Not separable: {groups or 'none'}."
-    )
+        f"Not separable: {groups or 'none'}. {ranks.caution}"
+    ).rstrip()
     if ranks.left_out:
         note += f" Left out, not in all of them: {', '.join(ranks.left_out)}."
     _print(_console(), "Average rank", note, ["average rank", "method"], rows, left=("method",), whole=2)

@@ -127,5 +127,5 @@ def _note(ranks: AverageRanks) -> str:
     return (
         f"Average rank over {len(ranks.comparisons)} comparisons (protocol and bits), 1 is the best. "
         f"Bars join methods that are not separable (Nemenyi, 0.05).\n"
-        f"Friedman: F = {test.f:.2f}, p = {test.p_value:.2g}.{verdict}"
+        f"Friedman: F = {test.f:.2f}, p = {test.p_value:.2g}.{verdict} {ranks.caution}".rstrip()
     )

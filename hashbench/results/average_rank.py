@@ -11,6 +11,7 @@ Comparisons that share a data set (the same protocol at other bits) are not inde
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,8 @@ class AverageRanks:
     Attributes:
         methods: M names.
         ranks: (M,) their average ranks, 1 is the best possible.
-        comparisons: `digits 32 bits`, ...; N of them.
+        comparisons: `digits 32 bits`, ...; N of them; with the start of the fingerprint where several share a name.
+        protocols: how many different names of protocols they are of; comparisons of one share their data.
         test: whether the methods differ at all.
         critical_difference: Nemenyi's, at level 0.05.
         groups: first and last place of each largest run of methods that are not separable (two or more, may overlap);
@@ -58,10 +60,18 @@ class AverageRanks:
     methods: list[str]
     ranks: NDArray[np.float64]
     comparisons: list[str]
+    protocols: int
     test: Friedman
     critical_difference: float
     groups: list[tuple[int, int]]
     left_out: list[str]
+
+    @property
+    def caution(self) -> str:
+        """What to bear in mind with the p-value; empty where every comparison is of a protocol of its own."""
+        if self.protocols == len(self.comparisons):
+            return ""
+        return "Comparisons of one protocol share their data and are not independent: read p as a guide."
 
 
 def average_ranks(frame: pd.DataFrame, metric: str, *, higher_is_better: bool) -> AverageRanks:
@@ -77,7 +87,10 @@ def average_ranks(frame: pd.DataFrame, metric: str, *, higher_is_better: bool) -
     """
     values = _values(frame, metric)
     complete = {name: row for name, row in values.items() if not np.isnan(row).any()}
-    comparisons = [f"{protocol} {bits} bits" for protocol, _, bits in _comparisons(frame)]
+    keys = _comparisons(frame)
+    fingerprints = Counter(protocol for protocol, _ in {key[:2] for key in keys})
+    shown = {key: key[0] + (f" ({key[1][:8]})" if fingerprints[key[0]] > 1 else "") for key in keys}
+    comparisons = [f"{name} {key[2]} bits" for key, name in shown.items()]
     if len(comparisons) < 2:
         raise UserError(
             f"an average rank needs two protocols or code lengths, there is {len(comparisons)}: add runs, "
@@ -98,6 +111,7 @@ def average_ranks(frame: pd.DataFrame, metric: str, *, higher_is_better: bool) -
         methods=[names[place] for place in order],
         ranks=average[order],
         comparisons=comparisons,
+        protocols=len(fingerprints),
         test=test,
         critical_difference=difference,
         groups=not_separable(average[order], difference) if test.p_value <= LEVEL else [(0, len(names) - 1)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from pathlib import Path
 
@@ -20,6 +21,7 @@ def made(ranks: list[float], comparisons: int = 14) -> AverageRanks:
         methods=[f"method_{place}" for place in range(len(ranks))],
         ranks=average,
         comparisons=["digits 16 bits"] * comparisons,
+        protocols=1,
         test=Friedman(9.0, 3.7, 0.02),
         critical_difference=difference,
         groups=not_separable(average, difference),
@@ -88,3 +90,10 @@ def test_all_names_are_shown_inside_the_picture_and_none_covers_another(count: i
 def test_a_critical_difference_beyond_the_axis_says_so() -> None:
     texts = [text.get_text() for text in draw(made([1.0, 2.0, 3.0], comparisons=2)).axes[0].texts]
     assert any("longer than the axis" in text for text in texts)
+
+
+def test_the_note_says_that_comparisons_of_one_protocol_are_not_independent() -> None:
+    ranks = made([1.2, 3.6])
+    assert any("read p as a guide" in text.get_text() for text in draw(ranks).axes[0].texts)
+    apart = dataclasses.replace(ranks, protocols=14)
+    assert not any("read p as a guide" in text.get_text() for text in draw(apart).axes[0].texts)

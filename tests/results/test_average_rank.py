@@ -135,10 +135,14 @@ def test_methods_that_are_not_everywhere_are_left_out(make_record) -> None:
 
 def test_protocols_and_fingerprints_are_comparisons_of_their_own(make_record) -> None:
     values = {"a": [0.9], "b": [0.8]}
-    records = runs(make_record, values) + runs(make_record, values, fingerprint="f2")
+    records = runs(make_record, values) + runs(make_record, values, fingerprint="f2" * 8)
     records += runs(make_record, values, protocol="cifar10", fingerprint="f3")
     found = average_ranks(table(records), "map", higher_is_better=True)
-    assert found.comparisons == ["cifar10 16 bits", "digits 16 bits", "digits 16 bits"]
+    assert found.comparisons == ["cifar10 16 bits", "digits (a1b2c3d4) 16 bits", "digits (f2f2f2f2) 16 bits"]
+    assert found.protocols == 2
+    assert "read p as a guide" in found.caution
+    apart = [record for record in records if record.fingerprint != "f2" * 8]
+    assert average_ranks(table(apart), "map", higher_is_better=True).caution == ""
 
 
 def test_presets_and_tuning_are_methods_of_their_own(make_record) -> None:
