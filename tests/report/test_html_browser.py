@@ -192,7 +192,7 @@ def test_a_click_on_a_row_shows_its_curves_and_a_second_hides_them(page: Path) -
 
 def test_kept_curves_of_the_test_queries_are_drawn(tmp_path: Path, make_record, make_curves) -> None:
     records = [make_record("csq", 16, seed, history=[], curves=make_curves(16, seed)) for seed in range(2)]
-    records.append(make_record("itq", 16, 0, history=[]))
+    records.append(make_record("itq", 16, 0, history=[{"epoch": 1, "loss": 0.5, "val_map": 0.5}]))
     path = tmp_path / "page.html"
     path.write_text(to_html(table(records), records), encoding="utf-8")
     (part,) = page_data(table(records), records, metric="map")["tables"]
@@ -206,6 +206,7 @@ def test_kept_curves_of_the_test_queries_are_drawn(tmp_path: Path, make_record, 
     ]
     assert "mean over seeds" in opened["details"][0]
     assert both["figures"] == opened["figures"]
+    assert "No curves over epochs" in both["details"][1]  # one is none
     assert "No precision over recall" in both["details"][1]
 
 

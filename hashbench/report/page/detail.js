@@ -82,19 +82,24 @@ function retrievalCharts(row) {
   return found;
 }
 
+// A shallow method has one "epoch", which is no curve.
+function overEpochs(curve) {
+  return curve !== null && curve.epochs.length > 1;
+}
+
 function charts(row) {
   const found = [];
-  if (row.loss) found.push(...epochChart("Training loss", row.loss));
-  if (row.validation) found.push(...epochChart(`Validation ${data.metric}`, row.validation, row.chosen));
+  if (overEpochs(row.loss)) found.push(...epochChart("Training loss", row.loss));
+  if (overEpochs(row.validation)) found.push(...epochChart(`Validation ${data.metric}`, row.validation, row.chosen));
   return [...found, ...retrievalCharts(row)];
 }
 
 // What the charts show, or why some are not there.
 function notes(row) {
   const found = [];
-  if (row.loss || row.validation) {
+  if (overEpochs(row.loss) || overEpochs(row.validation)) {
     if (row.seeds.length > 1) found.push("Over epochs: thin, each seed; thick, their mean; ring, the epoch that was chosen on validation.");
-  } else found.push("No curves over epochs: this run recorded no loss and no validation.");
+  } else found.push("No curves over epochs: nothing was recorded at two epochs or more.");
   if (!row.retrieval) found.push("No precision over recall and no distances: runs made by an older hashbench, or a ranking without codes, keep none.");
   else found.push(`Of the test queries${row.seeds.length > 1 ? ", mean over seeds" : ""}: precision over recall is a query's largest precision at any radius that reaches the recall; in a ball, an empty one has precision 0.`);
   return found.join(" ");
