@@ -7,6 +7,8 @@ c_i in {-1, +1}^K is the hash centre of a sample's class; of several labels, the
 
 from __future__ import annotations
 
+import math
+
 import torch
 from scipy.linalg import hadamard
 from torch import Tensor
@@ -21,7 +23,8 @@ def hash_centers(num_classes: int, bits: int, generator: torch.Generator, tries:
     """Algorithm 1 of CSQ: (C, K) float32 in {-1, +1}, far apart in the Hamming metric.
 
     K a power of two and C <= 2K: rows of the Hadamard matrix H_K, then of -H_K; any two are K/2 apart, a row and its
-    negative K. Otherwise balanced random rows (K/2 entries -1), of `tries` draws the one of largest minimum distance.
+    negative K. Otherwise different balanced random rows (K/2 entries -1), of `tries` draws the one of largest minimum
+    distance; where there are fewer balanced words than classes, any C different words.
 
     Raises:
         UserError: more classes than there are words of K bits.
@@ -33,14 +36,27 @@ def hash_centers(num_classes: int, bits: int, generator: torch.Generator, tries:
     if bits & (bits - 1) == 0 and num_classes <= 2 * bits:
         rows = torch.from_numpy(hadamard(bits)).float()
         return torch.cat([rows, -rows])[:num_classes].clone()
+    if num_classes > math.comb(bits, bits // 2):
+        words = torch.randperm(1 << bits, generator=generator)[:num_classes]
+        return (words[:, None] >> torch.arange(bits)) % 2 * 2.0 - 1
     best, best_distance = torch.empty(0), -1.0
     for _ in range(tries):
-        ranks = torch.rand(num_classes, bits, generator=generator).argsort(1)
-        centers = torch.where(ranks < bits // 2, -1.0, 1.0)
+        centers = balanced_words(num_classes, bits, generator)
         distances = (bits - centers @ centers.T) / 2 + bits * torch.eye(num_classes)
         if float(distances.min()) > best_distance:
             best, best_distance = centers, float(distances.min())
     return best
+
+
+def balanced_words(count: int, bits: int, generator: torch.Generator) -> Tensor:
+    """`count` different random words, (count, K) float32, each with K/2 entries -1; there must be so many."""
+    words = torch.empty(0, bits)
+    while len(words) < count:
+        ranks = torch.rand(count, bits, generator=generator).argsort(1)
+        drawn = torch.cat([words, torch.where(ranks < bits // 2, -1.0, 1.0)])
+        equal = drawn @ drawn.T == bits
+        words = drawn[~equal.tril(-1).any(1)][:count]  # each word where it came first
+    return words
 
 
 class CSQ(DeepMethod):

@@ -27,8 +27,9 @@ class DSDH(DeepMethod):
     the mean over samples of |b_i - u_i|^2. W and B do not depend on that scale.
 
     Partners of a sample in the likelihood are all training samples at their last known codes ('bank', the authors') or
-    the batch ('batch'). The bank carries no gradient, so its mean is counted twice: each pair is met from both of its
-    sides, which gives the authors' gradient (S - A) U.
+    the batch ('batch'); itself is among them, in a batch at weight 1 / b instead of 1 / N. The bank carries no
+    gradient, so its mean is counted twice: each pair is met from both of its sides, which gives the authors' gradient
+    (S - A) U.
 
     With dcc='epoch', W and B of the whole training set are updated after each epoch, from B = sgn(U) before the first.
     With dcc='batch', as in the authors' code, each batch has its own W, from sgn(U_batch), and its own B, by sweeps
@@ -39,8 +40,7 @@ class DSDH(DeepMethod):
         nu: weight > 0 of |W|^2.
         eta: weight >= 0 of |b - u|^2.
         eta_network: weight of the mean over samples and bits of (b - u)^2 in the network's loss, where it is to differ
-        from
-            what eta implies (eta K / N); None: it does not.
+            from what eta implies (eta K / N); None: it does not.
         sweeps: passes over the bits in each B-step, at most; it ends early once nothing changes.
         partners: 'bank' or 'batch'.
         dcc: 'epoch' or 'batch'.

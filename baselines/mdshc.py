@@ -37,8 +37,9 @@ class MDSHC(DeepMethod):
         lam: weight >= 0 of L_Q.
         momentum: m in [0, 1) of the momentum encoder.
         epoch_change: L_P counts from this epoch on (the first is 0). The momentum encoder fills the bank from one
-        earlier. centres: 'separated' for stage 1, or 'hadamard' for its starting point alone. centre_sweeps: sweeps of
-        the constrained optimisation over all centres, at most.
+            earlier.
+        centres: 'separated' for stage 1, or 'hadamard' for its starting point alone.
+        centre_sweeps: sweeps of the constrained optimisation over all centres, at most.
     """
 
     needs_inputs = True

@@ -48,6 +48,14 @@ def test_random_centres_are_balanced_and_apart(num_classes, bits, least):
     assert not torch.equal(centers, draw(num_classes, bits, seed=1))
 
 
+@pytest.mark.parametrize(("num_classes", "bits"), [(100, 12), (10, 4), (6, 3), (8, 3), (30, 6)])
+def test_no_two_classes_share_a_centre(num_classes, bits):
+    centers = draw(num_classes, bits)
+    assert centers.shape == (num_classes, bits)
+    assert set(centers.unique().tolist()) == {-1.0, 1.0}
+    assert len(centers.unique(dim=0)) == num_classes
+
+
 def test_majority_and_ties(build, batch_of):
     method = build(CSQ)
     method.centers.copy_(torch.tensor([[1.0, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]]))
