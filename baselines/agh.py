@@ -22,6 +22,7 @@ from sklearn.utils import check_random_state
 
 from hashbench.models import ShallowMethod
 from hashbench_baselines.anchors import mean_or_one, squared_distances
+from hashbench_baselines.limits import whole
 from hashbench_baselines.linear import Matrix, orient
 
 TRIVIAL = 1e-3
@@ -66,6 +67,7 @@ class AGH(ShallowMethod):
         self.clustering_iterations = clustering_iterations
 
     def _fit(self, X: Matrix, y: NDArray | None) -> None:
+        whole(self, 1, "anchors", "nearest", "clustering_iterations")
         if self.layers not in (1, 2):
             raise ValueError(f"AGH has 1 or 2 layers, got layers={self.layers!r}")
         if self.bits % self.layers:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from hashbench.models import ShallowMethod
+from hashbench_baselines.limits import whole
 from hashbench_baselines.linear import Matrix, principal_directions, sign
 
 
@@ -41,6 +42,7 @@ class ITQ(ShallowMethod):
         self.iterations = iterations
 
     def _fit(self, X: Matrix, y: NDArray | None) -> None:
+        whole(self, 0, "iterations")
         if self.bits > min(X.shape):
             raise ValueError(
                 f"ITQ takes one principal component a bit: {self.bits} bits asked, n_samples = {X.shape[0]} and "

@@ -24,6 +24,7 @@ from sklearn.utils import check_random_state
 
 from hashbench.models import ShallowMethod
 from hashbench_baselines.anchors import gaussian, mean_or_one, sample_anchors, squared_distances
+from hashbench_baselines.limits import not_negative, whole
 from hashbench_baselines.linear import Matrix, orient, sign
 from hashbench_baselines.similarity import Similarity
 
@@ -64,6 +65,9 @@ class KSH(ShallowMethod):
         self.ridge = ridge
 
     def _fit(self, X: Matrix, y: Any) -> None:
+        whole(self, 1, "anchors", *(("labelled",) if self.labelled is not None else ()))
+        whole(self, 0, "iterations")
+        not_negative(self, "tolerance", "ridge")
         rng = check_random_state(self.random_state)
         self.anchors_ = sample_anchors(X, self.anchors, rng)
         distances = squared_distances(X, self.anchors_)

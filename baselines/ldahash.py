@@ -18,6 +18,7 @@ import scipy.linalg
 from sklearn.utils import check_random_state
 
 from hashbench.models import ShallowMethod
+from hashbench_baselines.limits import not_negative, whole
 from hashbench_baselines.linear import Matrix, orient
 from hashbench_baselines.similarity import Similarity
 from hashbench_baselines.thresholds import best_thresholds
@@ -54,6 +55,8 @@ class LDAHash(ShallowMethod):
         self.pairs = pairs
 
     def _fit(self, X: Matrix, y: Any) -> None:
+        whole(self, 1, "pairs")
+        not_negative(self, "alpha", "ridge")
         width = X.shape[1]
         if self.variant not in ("lda", "dif"):
             raise ValueError(f"LDAHash has the variants 'lda' and 'dif', got variant={self.variant!r}")

@@ -15,6 +15,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from hashbench.models import ShallowMethod
+from hashbench_baselines.limits import whole
 from hashbench_baselines.linear import Matrix
 from hashbench_baselines.similarity import Similarity
 from hashbench_baselines.thresholds import best_thresholds
@@ -47,6 +48,8 @@ class PSH(ShallowMethod):
         self.projections = projections
 
     def _fit(self, X: Matrix, y: Any) -> None:
+        whole(self, 1, "pairs")
+        whole(self, 0, "projections")
         rng = check_random_state(self.random_state)
         width = X.shape[1]
         phi = rng.standard_normal((width, self.projections)) if self.projections else np.eye(width)

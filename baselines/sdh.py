@@ -24,6 +24,7 @@ from sklearn.utils import check_random_state
 
 from hashbench.models import ShallowMethod
 from hashbench_baselines.anchors import gaussian, mean_or_one, sample_anchors, squared_distances
+from hashbench_baselines.limits import not_negative, positive, whole
 from hashbench_baselines.linear import Matrix, sign
 from hashbench_baselines.similarity import indicator
 
@@ -76,6 +77,9 @@ class SDH(ShallowMethod):
         self.sweeps = sweeps
 
     def _fit(self, X: Matrix, y: Any) -> None:
+        whole(self, 1, "anchors", "iterations", "sweeps")
+        positive(self, "lam", "lam_f", *(("sigma",) if self.sigma is not None else ()))
+        not_negative(self, "nu")
         rng = check_random_state(self.random_state)
         Y = indicator(y)
         X = self._scaled(X)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from functools import cache
 from pathlib import Path
 
@@ -125,6 +126,32 @@ def test_refusals_are_one_line(method, message, blobs):
     with pytest.raises(ValueError, match=message) as refused:
         method.fit(*blobs)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        (SDH(sigma=0.0), "sigma = 0.0 must be a number > 0"),
+        (SDH(lam=0.0), "lam = 0.0 must be a number > 0"),
+        (SDH(lam_f=-1.0), "lam_f = -1.0 must be a number > 0"),
+        (SDH(nu=float("nan")), "nu = nan must be a number >= 0"),
+        (SDH(anchors=0), "anchors = 0 must be a whole number >= 1"),
+        (SDH(sweeps=0), "sweeps = 0 must be a whole number >= 1"),
+        (KSH(labelled=0), "labelled = 0 must be a whole number >= 1"),
+        (KSH(anchors=-5), "anchors = -5 must be a whole number >= 1"),
+        (KSH(ridge=-1.0), "ridge = -1.0 must be a number >= 0"),
+        (AGH(nearest=0), "nearest = 0 must be a whole number >= 1"),
+        (PSH(pairs=0), "pairs = 0 must be a whole number >= 1"),
+        (PSH(projections=-1), "projections = -1 must be a whole number >= 0"),
+        (LDAHash(pairs=0), "pairs = 0 must be a whole number >= 1"),
+        (LDAHash(ridge=-5.0), "ridge = -5.0 must be a number >= 0"),
+        (ITQ(iterations=2.5), "iterations = 2.5 must be a whole number >= 0"),
+    ],
+    ids=lambda value: name(value) if isinstance(value, ShallowMethod) else None,
+)
+def test_hyper_parameters_out_of_range(method, message, blobs):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        clone(method).set_params(bits=4).fit(*blobs)
 
 
 @pytest.mark.parametrize("method", [KSH(anchors=500), SDH(anchors=500), AGH(anchors=500, bits=4)], ids=name)
