@@ -21,8 +21,9 @@ class DPSH(DeepMethod):
 
         mean over pairs i != j of [log(1 + e^Theta_ij) - s_ij Theta_ij]  +  eta * mean over i of ||sgn(u_i) - u_i||^2,
 
-    so `eta` here is the paper's divided by N. The authors' group uses 50 with N = 5,000 training images (its PyTorch
-    version, jiangqy/DPSH-pytorch, which divides as above): 0.01 here, preset `paper`.
+    so `eta` here is the paper's divided by N. The authors' group (its PyTorch version, jiangqy/DPSH-pytorch) has
+    lambda = 50 with N = 5,000 training images and divides as above, but takes the gradient of a pair from one of its
+    sides only: in the preset `paper` eta is 2 * 50 / 5,000 and the rate half of theirs, which makes the same steps.
 
     Args:
         scale: Theta = scale * <u_i, u_j>; the paper has 1/2, whose logits reach K/2 and saturate for long codes.

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from hashbench.catalog import load_catalog
 from hashbench_baselines.dpsh import DPSH
 
 
@@ -28,3 +29,18 @@ def test_two_equal_codes_of_four_ones(build, value, second, expected):
 def test_zero_counts_as_plus(build, value):
     assert value(build(DPSH, eta=1.0), [[0.0] * 4], [0]) == pytest.approx(4.0)
     assert value(build(DPSH, eta=1.0), [[1.0] * 4], [0]) == 0.0
+
+
+def test_preset_paper_makes_the_steps_of_the_authors_group(build, batch_of):
+    """They pair a batch with stored outputs, which have no gradient; N = 5,000, lambda = 50, rate 0.05, decay 1e-5."""
+    preset = load_catalog().methods["dpsh"].presets["paper"]
+    method = build(DPSH, scale=preset["scale"], eta=preset["eta"])
+    u = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64, requires_grad=True)
+    labels = torch.tensor([0, 1, 0, 2, 1, 0])
+    theta, similar = u @ u.detach().T / 2, (labels[:, None] == labels).double()
+    terms = (torch.log1p(theta.exp()) - similar * theta) * (1 - torch.eye(6))
+    theirs = terms.sum() / 30 + 50 / 5000 * (u - u.detach().sign()).square().sum(1).mean()
+    ours = sum(method.loss(batch_of(method, u, labels)).values())
+    step, expected = (torch.autograd.grad(total, u)[0] for total in (ours, theirs))
+    torch.testing.assert_close(preset["optimizer.lr"] * step, 0.05 * expected)
+    assert preset["optimizer.lr"] * preset["optimizer.weight_decay"] == pytest.approx(0.05 * 1e-5)
