@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from hashbench.catalog import Catalog
+from hashbench.engine.checkpoint import CheckpointStore
 from hashbench.engine.config import make_config
 from hashbench.engine.crash import crashed
 from hashbench.engine.distributed import agreed, barrier, rank
@@ -96,19 +97,30 @@ def run(
         begun = _check_state(folder, identity, resume)
         if agreed(folder.state == "finished"):
             return Outcome(folder.read_result(), folder.path, fresh=False)
-        try:
+        with _told_how_it_ended(experiment, folder.path, begun):
             record, test = _work(experiment, folder.path, reporter, begun, started)
-        except UserError:
-            if not begun:  # a request that is refused leaves no unfinished run behind
-                (folder.path / SPEC).unlink(missing_ok=True)
-            raise
-        except RunFailedError:
-            raise
-        except Exception as error:  # the method's code may fail in any way
-            raise crashed(experiment.method_class, error, folder.path / "log.txt") from error
-        _write(folder, experiment, test, record)
+            _write(folder, experiment, test, record)
         reporter.message(f"result in {folder.path}")
     return Outcome(record, folder.path, fresh=True)
+
+
+@contextmanager
+def _told_how_it_ended(experiment: Experiment, folder: Path, begun: bool) -> Iterator[None]:
+    """Whatever ends a run too early says in one line what is saved, or where to read on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        epochs = CheckpointStore(folder / "checkpoints", lambda _: None).epochs()
+        saved = f"state saved after epoch {epochs[0]}" if epochs else "nothing was to be saved yet"
+        raise Interrupted(f"interrupted, {saved}; the same command with --resume goes on (in {folder})") from None
+    except UserError:
+        if not begun:  # a request that is refused leaves no unfinished run behind
+            (folder / SPEC).unlink(missing_ok=True)
+        raise
+    except RunFailedError:
+        raise
+    except Exception as error:  # the method's code may fail in any way
+        raise crashed(experiment.method_class, error, folder / "log.txt") from error
 
 
 def _check_state(folder: RunFolder, identity: dict[str, Any], resume: bool | None) -> bool:
@@ -135,7 +147,10 @@ def _work(
     if rank() == 0:
         write_text(folder / "config.py", config.pretty_text)
     runner = HashRunner(experiment, config, folder, reporter, resume, f"hashbench-{os.getpid()}-{next(_RUNS)}")
-    _train(runner, reporter, folder)
+    try:
+        runner.train()
+    finally:
+        reporter.end()
     barrier()
     selection = runner.select()
     reporter.message(f"selected {selection}; testing {len(experiment.roles.test)} queries")
@@ -153,16 +168,6 @@ def _refuse_to_resume(spec: RunSpec, folder: RunFolder, identity: dict[str, Any]
         if method.partition("@")[0] == spec.method:
             RunFolder(spec.out, protocol, method, spec.bits, spec.seed).check_spec(identity)
     raise UserError(f"there is no run to resume in {folder.path}: start it without --resume")
-
-
-def _train(runner: HashRunner, reporter: Reporter, folder: Path) -> None:
-    try:
-        runner.train()
-    except KeyboardInterrupt:
-        saved = f"state saved after epoch {runner.epoch_saved}" if runner.epoch_saved else "nothing was to be saved yet"
-        raise Interrupted(f"interrupted, {saved}; the same command with --resume goes on (in {folder})") from None
-    finally:
-        reporter.end()
 
 
 def _record(

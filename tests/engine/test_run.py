@@ -10,7 +10,7 @@ import pytest
 
 from hashbench import atomic
 from hashbench.engine.reporter import Reporter
-from hashbench.errors import RunFailedError, UserError
+from hashbench.errors import Interrupted, RunFailedError, UserError
 from hashbench.evaluation import binarize, evaluate, pack_codes
 
 
@@ -190,6 +190,25 @@ def test_full_disk_keeps_the_checkpoint_before(do_run, monkeypatch, tmp_path):
     assert [path.name for path in checkpoints.iterdir() if path.name.startswith("epoch")] == ["epoch_1.pth"]
     assert not list(checkpoints.glob(".*"))
     assert do_run(resume=True).record.metrics["map"] > 0.5
+
+
+@pytest.mark.parametrize(
+    ("place", "method", "saved"),
+    [
+        ("hashbench.engine.runner.HashRunner.final_test", "toy", "state saved after epoch 4"),
+        ("hashbench.results.folder.RunFolder.write_result", "toy", "state saved after epoch 4"),
+        ("hashbench.engine.runner.HashRunner.train", "toy", "nothing was to be saved yet"),
+        ("hashbench.engine.runner.HashRunner.final_test", "toy_shallow", "nothing was to be saved yet"),
+    ],
+)
+def test_ctrl_c_at_any_moment_says_what_is_saved(do_run, monkeypatch, place, method, saved):
+    with monkeypatch.context() as patch:
+        patch.setattr(place, lambda *_, **__: exec("raise KeyboardInterrupt"))
+        with pytest.raises(Interrupted, match=f"interrupted, {saved}; the same command with --resume goes on"):
+            do_run(method)
+    with pytest.raises(UserError, match="holds an unfinished run"):
+        do_run(method)
+    assert do_run(method, resume=True).fresh
 
 
 def test_method_for_single_labels_refuses_several(do_run, tmp_path):
