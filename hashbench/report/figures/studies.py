@@ -87,11 +87,11 @@ def study_sheet(path: Path, study: Study) -> StudySheet | None:
     heading = f"{run['protocol']} · {name} · {run['bits']} bits · seed {run['seed']} · validation"
     metric = quantity(f"val_{run['settings']['primary']}")
     failed = int((~scored).sum())
+    pairs = ", and in colour over each pair of numeric ones" if any(cell.y for cell in cells.values()) else ""
     caption = (
         f"Best {metric} of each of {len(scores)} settings of `hashbench tune` (sampler {study.sampler}, one training "
-        "each) over one hyper-parameter at a time, while all others vary too; where "
-        f"{_MOST_OF_PAIRS} or fewer are numeric, also in colour over two. Square: the defaults; ring: the best; "
-        "triangles, if any: scores below the axis. "
+        f"each) over one hyper-parameter at a time, while all others vary too{pairs}. Square: the defaults; ring: the "
+        "best; triangles, if any: scores below the axis. "
         + (f"Crosses: {failed} that failed. " if failed else "")
         + "A trial is a single seed, and the best of many is partly luck (compare DualHash, Fig. 9)."
     )
