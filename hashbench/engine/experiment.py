@@ -10,7 +10,7 @@ import warnings
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -29,8 +29,11 @@ from hashbench.engine.model import DeepModel, ShallowModel
 from hashbench.engine.reporter import Reporter
 from hashbench.engine.spec import RunSpec
 from hashbench.errors import UserError
-from hashbench.models import DeepMethod, HashNetwork, ShallowMethod
+from hashbench.models import DeepMethod, HashNetwork
 from hashbench.protocol import Roles, description, fingerprint_of, load_split
+
+if TYPE_CHECKING:
+    from hashbench.models import ShallowMethod
 
 _DEVICE = re.compile(r"cpu|(cuda|xpu|mps)(:[0-9]+)?")
 
@@ -143,15 +146,14 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter, *, features: bo
         backbone = Identity(int(backbone.out_features)).to(device)  # type: ignore[arg-type]
 
     backbone_name = settings.backbone
-    if issubclass(method_class, ShallowMethod):
-        model: DeepModel | ShallowModel = ShallowModel(_shallow(spec, method_class))
-        backbone_name = backbone_name if settings.frozen or table.kind == "feature" else "raw"
-    elif issubclass(method_class, DeepMethod):
+    model: DeepModel | ShallowModel
+    if issubclass(method_class, DeepMethod):
         network = _network(spec, method_class, backbone, table, len(roles.train), reporter)
         with_global_batch_norm(network)
         model = DeepModel(network, table.num_classes, settings.precision, spec.compile, spec.channels_last).to(device)
     else:
-        raise UserError(f"method {spec.method}: {method_class.__name__} is neither a DeepMethod nor a ShallowMethod")
+        model = ShallowModel(_shallow(spec, method_class))
+        backbone_name = backbone_name if settings.frozen or table.kind == "feature" else "raw"
     return Experiment(spec, roles, feed, model, device, facts, backbone_name)
 
 
@@ -214,7 +216,11 @@ def _prepare_features(feed: FrozenFeed, roles: Roles, reporter: Reporter) -> Non
     feed.prepare(rows)
 
 
-def _shallow(spec: RunSpec, cls: type[ShallowMethod]) -> ShallowMethod:
+def _shallow(spec: RunSpec, cls: type) -> ShallowMethod:
+    from hashbench.models import ShallowMethod  # not at the top: deep methods do without scikit-learn's long import
+
+    if not issubclass(cls, ShallowMethod):
+        raise UserError(f"method {spec.method}: {cls.__name__} is neither a DeepMethod nor a ShallowMethod")
     try:
         return cls(bits=spec.bits, random_state=derive_seed(spec.seed, "method") % 2**32, **spec.hparams)
     except Exception as error:  # as in _network

@@ -91,7 +91,12 @@ class DeepTrainLoop(EpochBasedTrainLoop):
         self.runner.call_hook("after_train_epoch")
 
     def _seed_epoch(self, epoch: int | str) -> None:
-        torch.manual_seed(derive_seed(self.seed, "train", epoch))
+        seed = derive_seed(self.seed, "train", epoch)
+        if torch.device(self.runner.experiment.device).type == "cpu":
+            # The same numbers as by torch.manual_seed, which formats a stack trace for each kind of absent device.
+            torch.default_generator.manual_seed(seed)
+        else:
+            torch.manual_seed(seed)
         self.view.generator = generator(self.seed, "method", epoch)
 
 

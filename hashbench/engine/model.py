@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,8 +14,11 @@ from torch import Tensor, nn
 
 from hashbench.engine.distributed import gather_rows, sum_gradients, world_size
 from hashbench.engine.loss_terms import total_loss
-from hashbench.models import CodeBatch, HashNetwork, ShallowMethod
+from hashbench.models import CodeBatch, HashNetwork
 from hashbench.models.network import Output
+
+if TYPE_CHECKING:
+    from hashbench.models import ShallowMethod
 
 
 class DeepModel(BaseModel):

@@ -14,7 +14,6 @@ from mmengine.hooks import ParamSchedulerHook
 from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
-from mmengine.visualization import Visualizer
 
 from hashbench.data.seeding import generator
 from hashbench.engine.checkpoint import CheckpointStore
@@ -92,7 +91,6 @@ class HashRunner(Runner):
                 ("runtime_info", "timer", "sampler_seed", "logger", "checkpoint", "param_scheduler")
             ),
             custom_hooks=[ParamSchedulerHook(), self._selection, ReportHook(reporter, settings.primary)],
-            visualizer=Visualizer.get_instance(name),
             randomness={"seed": experiment.spec.seed},
             env_cfg={"mp_cfg": {"mp_start_method": multiprocessing.get_start_method()}},
             resume=resume,
@@ -204,6 +202,10 @@ class HashRunner(Runner):
         """mmengine's own notices only from warnings on; hashbench writes log.txt itself."""
         return MMLogger.get_instance(self._experiment_name, logger_name="hashbench.mmengine", log_level=log_level)
 
+    def build_visualizer(self, visualizer: Any = None) -> Any:
+        """Nothing is drawn while training; mmengine's visualizer would import matplotlib and open figures."""
+        return _NothingToDraw()
+
     def _log_env(self, env_cfg: dict) -> None:
         """The environment is part of result.json; mmengine's survey starts compilers to print their versions."""
 
@@ -219,3 +221,12 @@ class _NothingToStep(OptimWrapper):
 
     def initialize_count_status(self, model: Any, init_counts: int, max_counts: int) -> None:
         """Nothing is counted."""
+
+
+class _NothingToDraw:
+    """Takes what mmengine tells its visualizer."""
+
+    dataset_meta: Any = None
+
+    def add_config(self, config: Config) -> None:
+        """config.py is written elsewhere."""
