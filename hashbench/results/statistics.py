@@ -10,7 +10,7 @@ level 0.05 after Holm's correction over all pairs of the group (one fingerprint,
    seeds and queries vary together is counted in both terms, which is the cautious side.
 
 Why both: with equal methods, the first alone separates far too often where queries vary as much as seeds do, and three
-seeds are too few for the second alone at the small levels of Holm's correction (the tests show the first). That the
+seeds are too few for the second alone at the small levels of Holm's correction (benchmarks/rank_errors.py). That the
 choice of test samples is often the larger part of what benchmarks vary by: Bouthillier et al., Accounting for Variance
 in Machine Learning Benchmarks, MLSys 2021.
 
