@@ -4,56 +4,53 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 
-from hashbench.cli.check import check
-from hashbench.cli.check_data import check_data
-from hashbench.cli.env import env
-from hashbench.cli.evaluate import evaluate
-from hashbench.cli.export import export
-from hashbench.cli.figures import figures
-from hashbench.cli.gallery import gallery
-from hashbench.cli.leaderboard import leaderboard
-from hashbench.cli.list_ import list_
-from hashbench.cli.new_method import new_method
-from hashbench.cli.reproduce import reproduce
-from hashbench.cli.run import run
-from hashbench.cli.search import search
-from hashbench.cli.show import show
-from hashbench.cli.sweep import sweep
-from hashbench.cli.tune import tune
 from hashbench.errors import Interrupted, RunFailedError, UserError
 
 # Typer brings its own copy of click in newer versions; the classes are reached through what it exports in all of them.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 ClickException: type[Exception] = UsageError.__bases__[0]
 
-app = typer.Typer(
-    name="hashbench",
-    help="Compare learning-to-hash methods under one protocol, with exact evaluation.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # plain help: drawing boxes would cost a third of the time to answer
-)
-app.command("list")(list_)
-app.command("show")(show)
-app.command("run")(run)
-app.command("evaluate")(evaluate)
-app.command("sweep")(sweep)
-app.command("tune")(tune)
-app.command("leaderboard")(leaderboard)
-app.command("figures")(figures)
-app.command("check-data")(check_data)
-app.command("check")(check)
-app.command("new-method")(new_method)
-app.command("reproduce")(reproduce)
-app.command("search")(search)
-app.command("gallery")(gallery)
-app.command("export")(export)
-app.command("env")(env)
+COMMANDS = {
+    "list": "list_",
+    "show": "show",
+    "run": "run",
+    "evaluate": "evaluate",
+    "sweep": "sweep",
+    "tune": "tune",
+    "leaderboard": "leaderboard",
+    "figures": "figures",
+    "check-data": "check_data",
+    "check": "check",
+    "new-method": "new_method",
+    "reproduce": "reproduce",
+    "search": "search",
+    "gallery": "gallery",
+    "export": "export",
+    "env": "env",
+}
+"""Each command and its module in `hashbench.cli`, which has a function of the module's name."""
+
+
+def program(called: str | None = None) -> typer.Typer:
+    """The program with all commands, or with the called one alone: reading the options of all takes a while."""
+    app = typer.Typer(
+        name="hashbench",
+        help="Compare learning-to-hash methods under one protocol, with exact evaluation.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # plain help: drawing boxes would cost a third of the time to answer
+    )
+    app.callback()(_options)
+    commands = {called: COMMANDS[called]} if called in COMMANDS else COMMANDS
+    for command, module in commands.items():
+        app.command(command)(getattr(import_module(f"hashbench.cli.{module}"), module))
+    return app
 
 
 def _version(value: bool) -> None:
@@ -64,7 +61,6 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
@@ -80,7 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        result = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        words = list(arguments) if arguments is not None else sys.argv[1:]
+        result = program(words[0] if words else None)(args=words, standalone_mode=False)
         return _fail("interrupted", 130) if result == 130 else int(result or 0)  # typer turns Ctrl-C into 130 itself
     except Interrupted as error:
         return _fail(str(error), 130)

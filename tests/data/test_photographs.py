@@ -6,7 +6,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from hashbench.catalog import load_catalog
-from hashbench.cli.app import app
+from hashbench.cli.app import program
 from hashbench.data.image_list import ImageList
 from hashbench.engine.run import run
 from hashbench.engine.spec import resolve
@@ -72,7 +72,7 @@ def test_real_list_with_images_missing(coco256, tmp_path):
         (tmp_path / "half" / name).write_bytes(
             (coco256 / "images" / name).read_bytes()[: 500 if line is lines[7] else None]
         )
-    done = CliRunner().invoke(app, ["check-data", "image_list", "--data-root", "half"])
+    done = CliRunner().invoke(program(), ["check-data", "image_list", "--data-root", "half"])
     assert done.exit_code == 1, done.output
     assert "problem: missing image: 156" in done.output
     assert f"    test.txt line 1: {lines[200].split()[0]}" in done.output
@@ -97,32 +97,32 @@ def test_check_data_on_sound_images_and_on_faulty_lists(own_cache, tmp_path):
     (tmp_path / "data" / "train.txt").write_text("\n".join(lines[:4]))
     (tmp_path / "data" / "test.txt").write_text("\n".join(lines[4:]))
     command = ["check-data", "image_list", "--data-root", "data", "--set", "dataset.size=16"]
-    done = CliRunner().invoke(app, command)
+    done = CliRunner().invoke(program(), command)
     assert done.exit_code == 1
     assert "(3, 16, 16)" in done.output
     assert "validation has no rows" in done.output  # a tenth of four rows
     (tmp_path / "data" / "val.txt").write_text("\n".join(lines[3:4]))
     (tmp_path / "data" / "train.txt").write_text("\n".join(lines[:3]))
-    done = CliRunner().invoke(app, command)
+    done = CliRunner().invoke(program(), command)
     assert done.exit_code == 1
     assert (
         "problem: 1 rows of train are in test too, under other row numbers" in done.output
     )  # 0.png and 5.png are alike
     (tmp_path / "data" / "test.txt").write_text("4.png 0 1\n")
-    done = CliRunner().invoke(app, command)
+    done = CliRunner().invoke(program(), command)
     assert done.exit_code == 1
     assert "problem: label of the wrong width: 1\n    test.txt line 1: 2 labels, most lines have 3\n" in done.output
 
 
 def test_check_data_options(own_cache):
-    done = CliRunner().invoke(app, ["check-data", "digits", "--set", "lr=3"])
+    done = CliRunner().invoke(program(), ["check-data", "digits", "--set", "lr=3"])
     assert isinstance(done.exception, UserError)
     assert "check-data takes dataset.KEY=value only" in str(done.exception)
 
 
 def test_published_lists_are_looked_at_without_any_image(own_cache, tmp_path):
     (tmp_path / "empty").mkdir()
-    done = CliRunner().invoke(app, ["check-data", "nuswide-dualhash-asis", "--data-root", "empty"])
+    done = CliRunner().invoke(program(), ["check-data", "nuswide-dualhash-asis", "--data-root", "empty"])
     assert done.exit_code == 1
     assert "problem: missing image: 26,838" in done.output
     for count, roles in ((276, "train and test"), (122, "validation and test")):
