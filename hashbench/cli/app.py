@@ -16,24 +16,25 @@ UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 ClickException: type[Exception] = UsageError.__bases__[0]
 
 COMMANDS = {
-    "list": "list_",
-    "show": "show",
-    "run": "run",
-    "evaluate": "evaluate",
-    "sweep": "sweep",
-    "tune": "tune",
-    "leaderboard": "leaderboard",
-    "figures": "figures",
-    "check-data": "check_data",
-    "check": "check",
-    "new-method": "new_method",
-    "reproduce": "reproduce",
-    "search": "search",
-    "gallery": "gallery",
-    "export": "export",
-    "env": "env",
+    "list": ("list_", "Methods, backbones, data sets and protocols."),
+    "show": ("show", "One of them: source, defaults, presets, published numbers."),
+    "run": ("run", "Train (or fit) one method, test it once, keep the result."),
+    "evaluate": ("evaluate", "Measure codes from a file, exactly."),
+    "sweep": ("sweep", "Many runs; what is finished is skipped."),
+    "tune": ("tune", "Try settings of a method on validation queries only."),
+    "leaderboard": ("leaderboard", "Summarise runs over seeds, in ranked tables."),
+    "figures": ("figures", "Draw figures from finished runs and studies."),
+    "check-data": ("check_data", "Look at a data set or a protocol before training."),
+    "check": ("check", "Check that a method keeps the contract."),
+    "new-method": ("new_method", "Write the files of a new method."),
+    "reproduce": ("reproduce", "Make a table or figure of the papers again."),
+    "search": ("search", "Search a run's database by Hamming distance, exactly."),
+    "gallery": ("gallery", "A page of what a run's codes retrieve."),
+    "export": ("export", "Codes, index and encoder of a run, to deploy."),
+    "env": ("env", "Versions, processor, threads and GPUs."),
 }
-"""Each command and its module in `hashbench.cli`, which has a function of the module's name."""
+"""Each command, its module in `hashbench.cli`, which has a function of the module's name, and what the list of commands
+says of it on a terminal of 80 columns."""
 
 
 def program(called: str | None = None) -> typer.Typer:
@@ -48,8 +49,8 @@ def program(called: str | None = None) -> typer.Typer:
     )
     app.callback()(_options)
     commands = {called: COMMANDS[called]} if called in COMMANDS else COMMANDS
-    for command, module in commands.items():
-        app.command(command)(getattr(import_module(f"hashbench.cli.{module}"), module))
+    for command, (module, short) in commands.items():
+        app.command(command, short_help=short)(getattr(import_module(f"hashbench.cli.{module}"), module))
     return app
 
 

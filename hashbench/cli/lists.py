@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from hashbench.errors import UserError
 
+_MOST = 10_000
+"""Numbers in one list; more are a slip of the keyboard, and would fill the memory with runs to do."""
+
 
 def words(text: str, option: str) -> list[str]:
     """`dsh, csq` -> ['dsh', 'csq'], each once.
@@ -21,7 +24,7 @@ def numbers(text: str, option: str) -> list[int]:
     """`0-2,5` -> [0, 1, 2, 5], each once.
 
     Raises:
-        UserError: something else, or a range that runs backwards; the message names the option.
+        UserError: something else, a range that runs backwards, or too many; the message names the option.
     """
     found: list[int] = []
     for word in words(text, option):
@@ -32,5 +35,7 @@ def numbers(text: str, option: str) -> list[int]:
             span = []
         if not span:
             raise UserError(f"{option} {text!r}: expected whole numbers or ranges, such as 16,32 or 0-4")
+        if len(found) + len(span) > _MOST:
+            raise UserError(f"{option} {text!r}: more than {_MOST:,} numbers; ask for fewer at a time")
         found += span
     return list(dict.fromkeys(found))

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from hashbench.engine.spec import RunSpec
 
+_OVERDUE = 0.1
+
 
 class Durations:
     """Seconds of finished runs, and what follows from them for others."""
@@ -37,7 +39,8 @@ class Durations:
         parts = [self.expected(spec) for spec in waiting]
         for spec, elapsed in running:
             whole = self.expected(spec)
-            parts.append(None if whole is None else max(0.0, whole - elapsed))
+            # One that takes longer than its like has no end that is known: a tenth of its time is left, not nothing.
+            parts.append(None if whole is None else max(_OVERDUE * elapsed, whole - elapsed))
         known = [seconds for seconds in parts if seconds is not None]
         if len(known) < len(parts):  # `expected` knows all or nothing
             return None

@@ -50,7 +50,6 @@ class HashRunner(Runner):
         self.state = TrainingState()
         self._restored = False
         self._saved_at = self._saving_took = 0.0
-        self.epoch_saved = 0
         settings, roles, feed = experiment.spec.settings, experiment.roles, experiment.feed
         self.store = CheckpointStore(folder / "checkpoints", reporter.warning)
         self._selection = SelectionHook(settings.primary, settings.patience)
@@ -145,7 +144,6 @@ class HashRunner(Runner):
             self._writing(lambda: self.store.save(self.epoch_done, payload))
             self._saved_at = time.perf_counter()
             self._saving_took = self._saved_at - now
-            self.epoch_saved = self.epoch_done
         self.call_hook("after_epoch_saved")
 
     def save_best(self) -> None:
@@ -178,7 +176,6 @@ class HashRunner(Runner):
             scheduler.load_state_dict(state)
         self.train_loop._epoch, self.train_loop._iter = saved["epoch"], saved["iter"]
         self.state = TrainingState.from_plain(saved["training"])
-        self.epoch_saved = saved["epoch"]
         self.reporter.message(f"resumed after epoch {saved['epoch']}")
 
     def select(self) -> str:

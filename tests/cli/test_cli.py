@@ -59,6 +59,15 @@ def test_run_leaderboard_and_evaluate_go_together(cli, tmp_path):
     assert json.loads(out)["bits"] == 8
 
 
+def test_help_has_a_whole_line_for_each_command(cli, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, _ = cli("--help")
+    assert code == 0
+    lines = out.partition("Commands:\n")[2].splitlines()
+    assert len(lines) == 16
+    assert all(line.endswith(".") and not line.endswith("...") for line in lines)
+
+
 def test_env_is_json_without_names_of_the_machine(cli):
     code, out, _ = cli("env", "--json")
     assert code == 0
@@ -95,6 +104,9 @@ def test_check_data_digits(cli):
         (("run", "--config", "x.py", "--seed", "3"), ["--seed and --config"]),
         (("run", "--config", "x.py", "--set", "alpha=3"), ["--set and --config"]),
         (("show", "dualhash"), ["dualhash", "Did you mean"]),
+        (("sweep", "--methods", "dsh", "--seeds", "0-100000000"), ["--seeds", "more than 10,000 numbers"]),
+        (("sweep", "--methods", "dsh", "--seeds", "2-0"), ["--seeds '2-0'", "such as 16,32 or 0-4"]),
+        (("list", "method"), ["'method' is not one of 'methods'"]),
         (("lst",), ["list"]),
         (("list", "--frobnicate"), ["--frobnicate"]),
         (("leaderboard", "nowhere"), ["nowhere"]),

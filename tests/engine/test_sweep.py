@@ -228,7 +228,8 @@ def test_time_left_is_that_of_the_methods_and_not_of_the_mean(specs):
     assert durations.expected(replace(quick, method="unknown")) == 50.0
     assert durations.left([quick] * 10, [], 2) == 5.0
     assert durations.left([slow, quick], [], 2) == 99.0  # no sooner than the longest
-    assert durations.left([], [(slow, 90.0), (quick, 5.0)], 2) == 9.0
+    assert durations.left([], [(slow, 90.0)], 2) == 9.0
+    assert durations.left([], [(slow, 50.0), (quick, 5.0)], 1) == 49.5, "the quick one is overdue, not over"
     assert [in_words(s) for s in (5, 119, 600, 9000)] == ["5 s", "119 s", "10 min", "2.5 h"]
 
 
