@@ -7,11 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 # One thread a test process: tests run side by side, and threads that wait for each other on too few cores stand still.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# No limit of time an example: a busy machine, or a function that numba compiles at its first call, is no failure.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def _record(method: str = "dsh", bits: int = 16, seed: int = 0, value: float = 0.5, **changes: Any):

@@ -16,7 +16,7 @@ ANGLES = np.array([0.1, 0.7, 1.3, 2.9])
 """Of the database's directions to the query at angle 0: the place in this list is the dense rank."""
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 7), st.sampled_from(DENOMINATORS), st.booleans())
 def test_every_order_of_exact_ties_enumerated(seed, T, denominator, multilabel):
     rng = np.random.default_rng(seed)

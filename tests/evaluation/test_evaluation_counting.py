@@ -67,7 +67,7 @@ def test_all_items_at_one_distance_overflow_nothing(bits):
         assert counts.p[0, distance] == 10_000
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(cases(max_items=40, max_bits=70, queries=3))
 def test_counts_of_random_cases(case):
     assert_counts(count(*case), histograms(*case))
@@ -85,7 +85,7 @@ def test_class_absent_from_the_database_has_no_relevant_item():
     assert counts.n[0, 0] == 4
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cases(max_items=40, max_bits=20, queries=3), st.randoms(use_true_random=False))
 def test_shards_in_any_order_give_the_same_counts(case, random):
     queries, database, query_labels, labels = case

@@ -17,7 +17,7 @@ from hashbench.evaluation.ranking import DENOMINATORS, Ranking
 denominators = st.sampled_from(DENOMINATORS)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(cases(), st.integers(1, 9), denominators)
 def test_every_order_enumerated(case, T, denominator):
     """T may lie beyond the database."""
@@ -51,7 +51,7 @@ def test_large_cases_within_monte_carlo_error(bits, T, denominator):
         assert found[f"{name}_best"][0] + 1e-12 >= values.max(), name
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(cases(max_items=60, max_bits=10, queries=4), st.integers(1, 80), denominators)
 def test_worst_expected_best_are_ordered_and_in_range(case, T, denominator):
     assume(any(relevance(label, case[3]).any() for label in case[2]))
@@ -62,7 +62,7 @@ def test_worst_expected_best_are_ordered_and_in_range(case, T, denominator):
             assert found[f"{name}_worst"] - 1e-12 <= value <= found[f"{name}_best"] + 1e-12, name
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(1, 12), st.integers(1, 15), denominators, st.randoms(use_true_random=False))
 def test_without_ties_all_orders_are_one(items, T, denominator, random):
     """Unary codes: item i lies at distance i."""
@@ -76,7 +76,7 @@ def test_without_ties_all_orders_are_one(items, T, denominator, random):
             assert found[f"{name}{end}"][0] == pytest.approx(value, abs=1e-12), name
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cases(max_items=40, max_bits=10, queries=3), st.randoms(use_true_random=False))
 def test_permuting_the_database_changes_nothing(case, random):
     queries, database, query_labels, labels = case
@@ -87,7 +87,7 @@ def test_permuting_the_database_changes_nothing(case, random):
     assert permuted.metrics == evaluate(*case, topk=7).metrics
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(cases(max_items=60, max_bits=8, queries=3), st.integers(1, 80), denominators)
 def test_index_equals_a_stable_argsort(case, T, denominator):
     queries, database, query_labels, labels = case

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hashbench.catalog import ProtocolEntry, SplitEntry
@@ -149,14 +149,12 @@ values = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(values)
 def test_canonical_keeps_the_value(value):
     assert json.loads(canonical(value)) == value
     assert canonical(json.loads(canonical(value))) == canonical(value)
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(st.text("abc", min_size=1, max_size=2), values),
     st.dictionaries(st.text("abc", min_size=1, max_size=2), values),

@@ -5,7 +5,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hashbench.errors import UserError
@@ -103,7 +103,6 @@ def test_checksum_is_the_documented_one():
     assert Split(**GOOD).checksum == hashlib.sha256(text).hexdigest()
 
 
-@settings(deadline=None)
 @given(st.permutations(range(12)), st.integers(1, 10))
 def test_checksum_sees_every_change(rows, cut):
     arrays = {role: np.array(rows[:cut], dtype=np.int32) for role in ROLES}
