@@ -11,16 +11,18 @@ import torch
 from torch import Tensor
 
 
-def contrastive(codes: Tensor, similarity: Tensor, margin: float) -> dict[str, Tensor]:
+def contrastive(codes: Tensor, similarity: Tensor, margin: float, share: float = 0.5) -> dict[str, Tensor]:
     """The loss over all pairs i < j of a batch, each of the two terms a mean over its own pairs.
 
     So both terms weigh the same, as in the equation, however many pairs of each kind there are. A term without pairs is
-    0. The gradient of a distance of 0 is taken as 0.
+    0. The gradient of a distance of 0 is taken as 0. With a `share` p of similar pairs other than a half the terms are
+    2 p and 2 (1 - p) times those of the equation: what pairs drawn at random have for p, 1 / C in C equal classes.
 
     Args:
         codes: (b, K) float.
         similarity: (b, b), nonzero where two samples are similar.
         margin: m > 0, in units of the Euclidean distance.
+        share: p in (0, 1).
 
     Returns:
         'similar' and 'dissimilar', scalars.
@@ -30,4 +32,4 @@ def contrastive(codes: Tensor, similarity: Tensor, margin: float) -> dict[str, T
     alike, apart = pair & (similarity > 0), pair & (similarity == 0)
     near = (distance.square() * alike).sum() / alike.sum().clamp(min=1)
     far = ((margin - distance).clamp(min=0).square() * apart).sum() / apart.sum().clamp(min=1)
-    return {"similar": near / 2, "dissimilar": far / 2}
+    return {"similar": share * near, "dissimilar": (1 - share) * far}

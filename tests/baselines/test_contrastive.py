@@ -37,6 +37,13 @@ def test_value_and_gradient_equal_the_equation(multilabel):
     assert torch.allclose(gradient, expected, atol=1e-7)
 
 
+def test_a_share_of_a_tenth_weighs_pairs_as_a_random_draw_of_ten_classes_does():
+    batch = random_batch(5, 3, 9, num_train=9)
+    whole, tenth = (contrastive(batch.codes, batch.similarity, 3.0, share) for share in (0.5, 0.1))
+    assert tenth["similar"].item() == pytest.approx(0.2 * whole["similar"].item())
+    assert tenth["dissimilar"].item() == pytest.approx(1.8 * whole["dissimilar"].item())
+
+
 @pytest.mark.parametrize(("distance", "expected"), [(0.0, 12.5), (2.0, 4.5), (5.0, 0.0), (7.0, 0.0)])
 def test_dissimilar_pairs_are_pushed_apart_up_to_the_margin(distance, expected):
     codes = torch.tensor([[0.0, 0.0], [distance, 0.0]], requires_grad=True)
