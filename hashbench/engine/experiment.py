@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 import warnings
 from dataclasses import dataclass, fields
@@ -27,15 +26,13 @@ from hashbench.engine.distributed import launch_if_asked, rank, with_global_batc
 from hashbench.engine.feed import Feed, FrozenFeed
 from hashbench.engine.model import DeepModel, ShallowModel
 from hashbench.engine.reporter import Reporter
-from hashbench.engine.spec import RunSpec
+from hashbench.engine.spec import RunSpec, check_device_name
 from hashbench.errors import UserError
 from hashbench.models import DeepMethod, HashNetwork
 from hashbench.protocol import Roles, description, fingerprint_of, load_split
 
 if TYPE_CHECKING:
     from hashbench.models import ShallowMethod
-
-_DEVICE = re.compile(r"cpu|(cuda|xpu|mps)(:[0-9]+)?")
 
 
 @dataclass
@@ -74,8 +71,7 @@ def choose_device(name: str) -> str:
     """
     if name == "auto":
         return f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu"
-    if not _DEVICE.fullmatch(name):
-        raise UserError(f"--device {name}: no such device; use auto, cpu, cuda or cuda:NUMBER")
+    check_device_name(name)
     try:
         torch.empty(0, device=torch.device(name))
     except (RuntimeError, AssertionError) as error:

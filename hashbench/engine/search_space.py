@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from hashbench.catalog import MethodEntry
+from hashbench.engine.set_values import check_hyper_parameters
 from hashbench.engine.spec import parse_sets
 from hashbench.errors import UserError, did_you_mean
 
@@ -98,7 +99,9 @@ def with_changes(entry: MethodEntry, method: str, words: Sequence[str]) -> dict[
             raise UserError(
                 f"--search {name}: method {method} has no such hyper-parameter. {did_you_mean(name, known)}"
             )
-        space[name] = {kind: [parse_sets([f"{name}={value}"])[name] for value in values]}
+        space[name] = {kind: [parse_sets([f"{name}={value}"], "--search")[name] for value in values]}
+        for value in space[name][kind]:
+            check_hyper_parameters(method, entry, {name: value}, "--search")
     if not space:
         raise UserError(
             f"method {method} has no search space in its registry entry: give one with --search 'KEY=log LOW HIGH'"

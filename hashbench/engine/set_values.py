@@ -15,8 +15,11 @@ from hashbench.errors import UserError, did_you_mean
 SECTIONS = ("optimizer", "schedule", "protocol", "backbone", "dataset")
 
 
-def check_hyper_parameters(method: str, entry: MethodEntry, given: Mapping[str, Any]) -> None:
+def check_hyper_parameters(method: str, entry: MethodEntry, given: Mapping[str, Any], option: str = "--set") -> None:
     """Check hyper-parameters, and the options of optimizer and schedule, against a method's entry.
+
+    Args:
+        option: of the command line that gave them.
 
     Raises:
         UserError: a name that the entry does not list (a misspelt one would silently change nothing), an optimizer for
@@ -27,14 +30,15 @@ def check_hyper_parameters(method: str, entry: MethodEntry, given: Mapping[str, 
         if not dot or section not in ("optimizer", "schedule"):
             section, name = "hparams", key
         elif entry.kind == "shallow":
-            raise UserError(f"--set {key}: method {method} is fitted, without optimizer and schedule: leave it out")
+            raise UserError(f"{option} {key}: method {method} is fitted, without optimizer and schedule: leave it out")
         defaults = getattr(entry, section)
         if name in defaults:
             samples = [defaults[name], *(preset[key] for preset in entry.presets.values() if key in preset)]
-            _check_kind(key, value, [*samples, *(one for ends in entry.search.get(key, {}).values() for one in ends)])
+            samples += [one for ends in entry.search.get(key, {}).values() for one in ends]
+            _check_kind(f"{option} {key}", value, samples)
         elif section == "hparams":
             known = [*entry.hparams, *(f"{s}.KEY" for s in SECTIONS)]
-            raise UserError(f"--set {key}: method {method} has no such hyper-parameter. {did_you_mean(key, known)}")
+            raise UserError(f"{option} {key}: method {method} has no such hyper-parameter. {did_you_mean(key, known)}")
 
 
 def check_options(section: str, entry: BackboneEntry | DatasetEntry, given: Mapping[str, Any]) -> None:
@@ -45,15 +49,15 @@ def check_options(section: str, entry: BackboneEntry | DatasetEntry, given: Mapp
     """
     for name, value in given.items():
         if name in entry.hparams:
-            _check_kind(f"{section}.{name}", value, [entry.hparams[name]])
+            _check_kind(f"--set {section}.{name}", value, [entry.hparams[name]])
 
 
-def _check_kind(key: str, value: Any, samples: Iterable[Any]) -> None:
+def _check_kind(where: str, value: Any, samples: Iterable[Any]) -> None:
     """Refuse a value whose kind none of the samples has; nothing is known where all of them are null."""
     kinds = {_kind(sample): sample for sample in reversed(list(samples))}  # the default is the example
     if _kind(value) not in kinds and set(kinds) != {"null"}:
         expected = " or ".join(f"{kind}, such as {_text(sample)}" for kind, sample in kinds.items() if kind != "null")
-        raise UserError(f"--set {key}={_text(value)}: expected {expected}; this is {_kind(value)}")
+        raise UserError(f"{where}={_text(value)}: expected {expected}; this is {_kind(value)}")
 
 
 def _kind(value: Any) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,6 +20,8 @@ from pydantic import ValidationError
 from hashbench.catalog import Catalog, ProtocolEntry, SplitEntry
 from hashbench.engine.set_values import check_hyper_parameters, check_options
 from hashbench.errors import UserError, did_you_mean
+
+_DEVICE = re.compile(r"auto|cpu|(cuda|xpu|mps)(:[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,7 @@ def resolve(
         raise UserError(f"--bits {bits}: the code length is a whole number from 1 to 4096")
     if not 0 <= seed < 2**31:
         raise UserError(f"--seed {seed}: a whole number from 0 to 2147483647")
+    check_device_name(run_options.get("device", "auto"))
     entry = catalog.method(method)
     values = {"hparams": dict(entry.hparams), "optimizer": dict(entry.optimizer), "schedule": dict(entry.schedule)}
     if preset and preset != "default":
@@ -180,8 +184,21 @@ def _settings(
         raise UserError(f"protocol field {where}: {first['msg']}, got {first['input']!r}") from error
 
 
-def parse_sets(sets: Sequence[str]) -> dict[str, Any]:
+def check_device_name(name: str) -> None:
+    """Refuse a word that names no device at all, before torch is there to say whether this machine has it.
+
+    Raises:
+        UserError: such a word.
+    """
+    if not _DEVICE.fullmatch(name):
+        raise UserError(f"--device {name}: no such device; use auto, cpu, cuda or cuda:NUMBER")
+
+
+def parse_sets(sets: Sequence[str], option: str = "--set") -> dict[str, Any]:
     """`key=value` strings to values, read as YAML scalars or lists.
+
+    Args:
+        option: of the command line that gave them.
 
     Raises:
         UserError: another form, or a value that a result could not keep: not finite, or a date.
@@ -190,15 +207,15 @@ def parse_sets(sets: Sequence[str]) -> dict[str, Any]:
     for text in sets:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise UserError(f"--set {text!r}: expected key=value, such as alpha=0.5 or optimizer.lr=0.01")
+            raise UserError(f"{option} {text!r}: expected key=value, such as alpha=0.5 or optimizer.lr=0.01")
         try:
             parsed[key] = _number(yaml.safe_load(value))
             json.dumps(parsed[key], allow_nan=False)
         except yaml.YAMLError as error:
-            raise UserError(f"--set {text!r}: the value is not valid YAML: close every bracket and quote") from error
+            raise UserError(f"{option} {text!r}: the value is not valid YAML: close every bracket and quote") from error
         except (TypeError, ValueError) as error:
             raise UserError(
-                f"--set {text!r}: expected a finite number, a word, true, false or a list of them"
+                f"{option} {text!r}: expected a finite number, a word, true, false or a list of them"
             ) from error
     return parsed
 

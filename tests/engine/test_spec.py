@@ -79,6 +79,8 @@ def test_frozen_backbone_means_no_augmentation(spec):
         ({"method": "toy_shallow", "sets": ["optimizer.lr=1"]}, "toy_shallow is fitted, without optimizer"),
         ({"method": "toy_shallow", "sets": ["schedule.type=step"]}, "toy_shallow is fitted, without optimizer"),
         ({"sets": ["protocol.epoch=3"]}, "Did you mean epochs"),
+        ({"device": "gpu"}, "--device gpu: no such device; use auto, cpu, cuda"),
+        ({"device": "cpu:3"}, "--device cpu:3: no such device; use auto, cpu, cuda"),
         ({"changes": {"epochs": 0}}, "epochs"),
         ({"changes": {"precision": "fp8"}}, "precision"),
     ],

@@ -78,12 +78,20 @@ def test_a_search_that_is_rebuilt_asks_what_it_would_have_asked(sampler):
 def test_search_words_replace_and_add(catalog):
     entry = catalog.method("toy").model_copy(update={"search": {"alpha": {"log": [1.0, 2.0]}}})
     space = with_changes(
-        entry, "toy", ["alpha=uniform 0 1e-1", "optimizer.type=choice SGD Adam", "kill_at=choice -1 5 true"]
+        entry,
+        "toy",
+        [
+            "alpha=uniform 0 1e-1",
+            "optimizer.type=choice SGD Adam",
+            "kill_at=choice -1 5",
+            "optimizer.nesterov=choice true false",
+        ],
     )
     assert space == {
         "alpha": {"uniform": [0, 0.1]},
         "optimizer.type": {"choice": ["SGD", "Adam"]},
-        "kill_at": {"choice": [-1, 5, True]},
+        "kill_at": {"choice": [-1, 5]},
+        "optimizer.nesterov": {"choice": [True, False]},
     }
 
 
@@ -97,8 +105,10 @@ def test_search_words_replace_and_add(catalog):
         ("alpha=log 0 1", "above 0"),
         ("alpha=log 2 1", "lower one first"),
         ("alpha=uniform 1", "two numbers"),
-        ("alpha=uniform a b", "two numbers"),
-        ("alpha=uniform 0 .inf", "two numbers"),
+        ("alpha=uniform a b", "--search alpha=a: expected a number, such as 1.0; this is a word"),
+        ("alpha=choice 1 b", "--search alpha=b: expected a number, such as 1.0; this is a word"),
+        ("optimizer.nesterov=uniform a b", "two numbers"),
+        ("alpha=uniform 0 .inf", "--search 'alpha=.inf': expected a finite number"),
         ("alpha=choice", "at least one"),
     ],
 )
