@@ -16,6 +16,9 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check that a method keeps the contract; exit 1 if a check fails."""
+    from hashbench.catalog import load_catalog
+
+    load_catalog(plugin or ()).method(method)  # a misspelt name is answered at once, before torch is imported
     from hashbench.testing import run_checks
 
     results = []

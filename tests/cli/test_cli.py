@@ -118,6 +118,18 @@ def test_wrong_requests_get_one_line_and_exit_2(cli, words, expected):
     assert_refused(cli(*words), *expected)
 
 
+def test_misspelt_names_are_answered_without_importing_torch():
+    commands = [["check", "dhs"], ["run", "--method", "dhs"], ["sweep", "--methods", "dhs"], ["tune", "dhs"]]
+    program = (
+        "import sys\nfrom hashbench.cli import main\ncodes = []\n"
+        f"for words in {commands}:\n"
+        "    try:\n        main(words)\n    except SystemExit as end:\n        codes.append(end.code)\n"
+        "print(codes, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.split("\n")[-2] == "[2, 2, 2, 2] False", done.stderr
+
+
 def test_unknown_key_in_hashbench_yaml(cli, tmp_path):
     (tmp_path / "hashbench.yaml").write_text("methods:\n  mine:\n    class: a:B\n    kind: shallow\n    hparam: {}\n")
     assert_refused(cli("list"), "hashbench.yaml:5", "unknown key", "did you mean hparams")
