@@ -10,6 +10,7 @@ from hashbench.engine.optim import build_optimizer, build_schedule
 from hashbench.errors import UserError
 from hashbench.models import DeepMethod, ShallowMethod
 from hashbench.testing.check import NotApplicable, expect
+from hashbench.testing.shallow_checks import BITS, blobs
 from hashbench.testing.subject import GIVEN, Subject
 from hashbench.testing.training import build_method, build_network
 
@@ -140,11 +141,11 @@ def check_search_space(subject: Subject) -> None:
 
 
 def _refusal(subject: Subject, **options: Any) -> str | None:
-    """Why the method, its optimizer or its schedule do not build with these options of `Subject.configuration`."""
+    """Why these options of `Subject.configuration` are refused, by method, optimizer or schedule; None if accepted."""
     try:
         spec = subject.configuration(**options)
-        if subject.entry.kind == "shallow":
-            build_method(subject, spec.hparams)
+        if subject.entry.kind == "shallow":  # its constructor only stores: what is refused is refused by fit
+            build_method(subject, spec.hparams, BITS).fit(*blobs())  # type: ignore[operator, union-attr]
             return None
         optimizer = build_optimizer(spec.optimizer, build_network(subject, spec.hparams))
         build_schedule(spec.schedule, optimizer, epochs=10, steps_per_epoch=3)

@@ -129,3 +129,10 @@ class Vectors(Good):
 class OtherVectors(Vectors):
     def transform(self, X):
         return np.sign(super().transform(X))
+
+
+class RefusesToCentreNot(Good):
+    def _fit(self, X, y):
+        if not self.center:
+            raise ValueError("center = False is not possible")
+        super()._fit(X, y)

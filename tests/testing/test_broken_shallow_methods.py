@@ -14,12 +14,12 @@ GOOD = {"kind": "shallow", "title": "a toy", "hparams": {"center": True}, "devia
 
 @pytest.fixture
 def subject(tmp_path, monkeypatch):
-    """subject(class name) -> Subject."""
+    """subject(class name, **changes of the entry) -> Subject."""
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
 
-    def make(cls):
+    def make(cls, **changes):
         (tmp_path / "hashbench.yaml").write_text(
-            yaml.safe_dump({"methods": {"toy": {"class": f"broken_shallow:{cls}", **GOOD}}})
+            yaml.safe_dump({"methods": {"toy": {"class": f"broken_shallow:{cls}", **GOOD, **changes}}})
         )
         return Subject.load("toy", folder=tmp_path)
 
@@ -84,3 +84,13 @@ def test_what_is_not_defined_is_skipped_with_its_reason(subject):
     found = result(subject("SaysOneLabel"), "several_labels")
     assert found.outcome == "skip"
     assert "multilabel = False" in found.reason
+
+
+def test_values_that_only_a_fit_refuses_are_found_in_presets_and_search_spaces(subject):
+    preset = {"presets": {"raw": {"center": False}}, "preset_notes": {"raw": "not centred"}}
+    search = {"search": {"center": {"choice": [True, False]}}}
+    assert result(subject("Good", **preset, **search), "presets").outcome == "pass"
+    assert result(subject("Good", **preset, **search), "search_space").outcome == "pass"
+    broken = subject("RefusesToCentreNot", **preset, **search)
+    assert result(broken, "presets").reason == "preset raw does not build: center = False is not possible"
+    assert result(broken, "search_space").reason == "search: center = False is refused: center = False is not possible"
