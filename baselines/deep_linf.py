@@ -40,6 +40,7 @@ class DeepLinf(DeepMethod):
         sparsity: atoms a sample may use in K-SVD.
         ksvd_iterations: turns of K-SVD.
         ksvd_samples: training samples it is given, at most.
+        share: weight of similar pairs, in (0, 1): 1/2 as in the equation, 1/C as pairs drawn at random from C classes.
     """
 
     def __init__(
@@ -55,13 +56,15 @@ class DeepLinf(DeepMethod):
         sparsity: int = 8,
         ksvd_iterations: int = 10,
         ksvd_samples: int = 2000,
+        share: float = 0.5,
     ) -> None:
         super().__init__(bits=bits, num_classes=num_classes, num_train=num_train)
         require(margin > 0, f"deep_linf: margin = {margin} must be > 0")
+        require(0 < share < 1, f"deep_linf: share = {share} must be in (0, 1): it is the weight of similar pairs")
         require(stages >= 0, f"deep_linf: stages = {stages} must be >= 0")
         require(beta > 0, f"deep_linf: beta = {beta} must be > 0: it is the penalty of ADMM")
         require(init in ("ksvd", "random"), f"deep_linf: init = {init!r} must be ksvd or random")
-        self.margin, self.stages, self.beta = margin, stages, beta
+        self.margin, self.stages, self.beta, self.share = margin, stages, beta, share
         self.start: DictionaryStart | None = None
         if init == "ksvd":
             self.start = DictionaryStart("deep_linf", bits, num_train, sparsity, ksvd_iterations, ksvd_samples)
@@ -76,8 +79,8 @@ class DeepLinf(DeepMethod):
         return Unfolded(in_features, self.bits, self.stages, BoundedLinear(self.bits, self.first_bound), bias=True)
 
     def loss(self, batch: CodeBatch) -> dict[str, Tensor]:
-        """Equation (12) over all pairs of the batch, with a plus."""
-        return contrastive(batch.codes, batch.similarity, self.margin)
+        """Equation (12) over all pairs of the batch, with a plus; weighed by `share`."""
+        return contrastive(batch.codes, batch.similarity, self.margin, self.share)
 
     def begin_fit(self, fit: FitContext) -> None:
         """First values of W, S_k and b_k from a K-SVD dictionary and the multipliers of ADMM, equation (11)."""

@@ -35,7 +35,7 @@ class SNNH(DeepMethod):
             comparison in Deep l-infinity shows it.
         zeros: share of zeros that z_0 starts with, in (0, 1).
         init: 'ksvd', or 'random' for PyTorch's own first values.
-        sparsity, ksvd_iterations, ksvd_samples: as in `DeepLinf`.
+        sparsity, ksvd_iterations, ksvd_samples, share: as in `DeepLinf`.
     """
 
     def __init__(
@@ -52,14 +52,16 @@ class SNNH(DeepMethod):
         sparsity: int = 8,
         ksvd_iterations: int = 10,
         ksvd_samples: int = 2000,
+        share: float = 0.5,
     ) -> None:
         super().__init__(bits=bits, num_classes=num_classes, num_train=num_train)
         require(margin > 0, f"snnh: margin = {margin} must be > 0")
+        require(0 < share < 1, f"snnh: share = {share} must be in (0, 1): it is the weight of similar pairs")
         require(stages >= 0, f"snnh: stages = {stages} must be >= 0")
         require(output in ("sparse", "tanh"), f"snnh: output = {output!r} must be sparse or tanh")
         require(0 < zeros < 1, f"snnh: zeros = {zeros} must be in (0, 1): it is a share of the code")
         require(init in ("ksvd", "random"), f"snnh: init = {init!r} must be ksvd or random")
-        self.margin, self.stages, self.output, self.zeros = margin, stages, output, zeros
+        self.margin, self.stages, self.output, self.zeros, self.share = margin, stages, output, zeros, share
         self.start: DictionaryStart | None = None
         if init == "ksvd":
             self.start = DictionaryStart("snnh", bits, num_train, sparsity, ksvd_iterations, ksvd_samples)
@@ -79,7 +81,7 @@ class SNNH(DeepMethod):
 
     def loss(self, batch: CodeBatch) -> dict[str, Tensor]:
         """The contrastive loss over all pairs of the batch."""
-        return contrastive(batch.codes, batch.similarity, self.margin)
+        return contrastive(batch.codes, batch.similarity, self.margin, self.share)
 
     def begin_fit(self, fit: FitContext) -> None:
         """First values of W, S_k and theta from a K-SVD dictionary."""

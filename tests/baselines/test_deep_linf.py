@@ -40,6 +40,14 @@ def test_loss_is_equation_12_with_a_plus():
         assert value.item() > 0
 
 
+def test_share_reaches_the_loss():
+    batch = random_batch(8, 4, 10, num_train=160)
+    expected = contrastive(batch.codes, batch.similarity, 5.0, 0.1)
+    for name, value in make(share=0.1).loss(batch).items():
+        assert value.item() == expected[name].item()
+        assert value.item() > 0
+
+
 def test_start_is_at_the_bound_for_half_the_entries_whatever_the_scale_of_the_features():
     fit = begin(make())
     codes = fit.codes()
@@ -89,6 +97,7 @@ def test_training_lowers_the_loss_and_retrieves():
     ("options", "message"),
     [
         ({"margin": 0.0}, "margin = 0.0"),
+        ({"share": 0.0}, "share = 0.0"),
         ({"stages": -1}, "stages = -1"),
         ({"beta": 0.0}, "beta = 0.0"),
         ({"init": "pca"}, "ksvd or random"),

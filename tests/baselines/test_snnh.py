@@ -62,6 +62,12 @@ def test_loss_is_the_contrastive_loss_of_the_codes():
     assert {n: v.item() for n, v in make().loss(batch).items()} == {n: v.item() for n, v in expected.items()}
 
 
+def test_share_reaches_the_loss():
+    batch = random_batch(12, 4, 10, num_train=160, multilabel=True)
+    expected = contrastive(batch.codes, batch.similarity, 5.0, 0.1)
+    assert {n: v.item() for n, v in make(share=0.1).loss(batch).items()} == {n: v.item() for n, v in expected.items()}
+
+
 @pytest.mark.parametrize(("output", "least"), [("sparse", 0.55), ("tanh", 0.7)])  # chance is 0.25
 def test_training_lowers_the_loss_and_retrieves(output, least):
     losses, fit = train(make(output=output), epochs=25, lr=0.02)
@@ -73,6 +79,7 @@ def test_training_lowers_the_loss_and_retrieves(output, least):
     ("options", "message"),
     [
         ({"margin": 0.0}, "margin = 0.0"),
+        ({"share": 0.0}, "share = 0.0"),
         ({"stages": -1}, "stages = -1"),
         ({"output": "relu"}, "sparse or tanh"),
         ({"zeros": 1.0}, "zeros = 1.0"),
