@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from hashbench.engine.checkpoint import CheckpointStore
+from hashbench.errors import Interrupted
 
 
 def command(plugin, out, *extra):
@@ -117,7 +118,7 @@ def test_run_resumes_from_the_checkpoint_before_a_truncated_one(do_run, tmp_path
 
     with monkeypatch.context() as patch:
         patch.setattr(HashRunner, "select", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(Interrupted, match="state saved after epoch 4; the same command with --resume goes on"):
             do_run()
     (newest,) = (tmp_path / "runs").rglob("epoch_4.pth")
     newest.write_bytes(newest.read_bytes()[:100])
