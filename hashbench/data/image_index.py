@@ -29,19 +29,29 @@ class Problem(NamedTuple):
         return f"{self.place}: {self.what}"
 
 
+CORRECT_THEM = "correct the lists or the images"
+
+
 class DataError(UserError):
     """Images or lists that cannot be used. The message is one line with a count and the first places of each kind.
+
+    Args:
+        advice: what to do.
 
     Attributes:
         problems: all of them.
         index: what the lists say nevertheless; None where the lists themselves are at fault.
     """
 
-    def __init__(self, name: str, problems: Sequence[Problem], index: ImageIndex | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        problems: Sequence[Problem],
+        index: ImageIndex | None = None,
+        advice: str = CORRECT_THEM,
+    ) -> None:
         kinds = [f"{kind}: {len(some)} ({_first(some)})" for kind, some in by_kind(problems).items()]
-        super().__init__(
-            f"{name}: {'; '.join(kinds)}; correct the lists or the images (`hashbench check-data` names more)"
-        )
+        super().__init__(f"{name}: {'; '.join(kinds)}; {advice} (`hashbench check-data` names more)")
         self.problems = tuple(problems)
         self.index = index
 

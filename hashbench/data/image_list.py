@@ -34,6 +34,8 @@ class ImageList(ImageSet):
         prefix: dropped from the start of every path, such as `./data/coco/`.
     """
 
+    if_none_is_there = "images in another folder below the lists' are found with --set dataset.images=DIR"
+
     def __init__(
         self, root: str | Path | None = None, size: int = STORED_SIZE, images: str = ".", prefix: str = ""
     ) -> None:

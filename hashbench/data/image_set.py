@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 import torch
 
 from hashbench.data.image_cache import stored_images
-from hashbench.data.image_index import DataError, ImageIndex
+from hashbench.data.image_index import CORRECT_THEM, DataError, ImageIndex
 from hashbench.data.table import DataTable
 from hashbench.errors import UserError
 
@@ -21,7 +21,12 @@ class ImageSet(ABC):
 
     Args:
         size: pixels a side at which images are stored.
+
+    Attributes:
+        if_none_is_there: advice for somebody none of whose images is found.
     """
+
+    if_none_is_there = CORRECT_THEM
 
     def __init__(self, size: int) -> None:
         if isinstance(size, bool) or not isinstance(size, int) or not 8 <= size <= 4096:
@@ -45,7 +50,8 @@ class ImageSet(ABC):
         index = self.index()
         missing = index.missing()
         if missing:
-            raise DataError(index.name, missing, index)
+            advice = self.if_none_is_there if len(missing) == len(index) else CORRECT_THEM
+            raise DataError(index.name, missing, index, advice)
         pixels, source = stored_images(index, self.size)
         labels = index.labels.numpy()
         digest = hashlib.sha256(f"{source} {self.size} {labels.dtype} {labels.shape}".encode())

@@ -32,6 +32,10 @@ class PublishedList(ImageSet):
         anywhere: find the images by their file names, in whatever folders below the root they lie.
     """
 
+    if_none_is_there = (
+        "give the images' folder with --data-root, or, in folders of other names, --set dataset.anywhere=true"
+    )
+
     def __init__(
         self,
         root: str | Path | None = None,

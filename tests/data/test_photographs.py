@@ -89,6 +89,12 @@ def test_real_list_with_images_missing(coco256, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.real_data
+def test_where_no_image_is_found_the_advice_is_to_name_their_folder(coco256):
+    with pytest.raises(UserError, match=r"missing image: 256 .*--set dataset.images=DIR"):
+        ImageList(coco256 / "list.txt").load()
+
+
 def test_check_data_on_sound_images_and_on_faulty_lists(own_cache, tmp_path):
     (tmp_path / "data").mkdir()
     for number in range(6):
