@@ -21,6 +21,8 @@ SWEEP = ["sweep", "--methods", "toy_shallow,toy", "--bits", "8", "--seeds", "0",
 def start(plugin, out, words, **options):
     command = [sys.executable, "-m", "hashbench", *words, "--plugin", str(plugin), "--out", str(out)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    # Shells start background jobs with Ctrl-C ignored, and the tests may be one.
+    options = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)} | options
     return subprocess.Popen(command, start_new_session=True, **pipes, **options)
 
 
