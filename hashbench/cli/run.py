@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -46,16 +47,9 @@ def run(
     if config is not None:
         from hashbench.engine.config import read_config
 
-        own: dict[str, Any] = {
-            "--protocol": protocol != "digits",
-            "--bits": bits != 32,
-            "--seed": seed != 0,
-            "--preset": preset,
-        }
-        own |= {"--tuned": tuned, "--set": options.sets} | {word: word[:2] == "--" for word in options.as_words()}
-        for word, given in own.items():
-            if given and word not in ("--device", "--data-root", "--plugin"):
-                raise UserError(f"{word} and --config: {config} decides that; leave out {word}, or --config")
+        chosen = {"--protocol": protocol != "digits", "--bits": bits != 32, "--seed": seed != 0}
+        chosen |= {"--preset": preset is not None, "--tuned": tuned is not None, "--set": bool(options.sets)}
+        _refuse_what_it_decides(config, [*(word for word, given in chosen.items() if given), *options.as_words()])
         request: dict[str, Any] = {}
         spec = read_config(config, out=out, device=options.device, data_root=options.data_root, plugins=options.plugins)
     else:
@@ -78,6 +72,15 @@ def run(
 
         changed = {"--preset": preset, "--tuned": tuned, "--out": None if out == Path("runs") else out}
         print_outcome(outcome, _with_next_seed(request, changed, options) if request else "")
+
+
+def _refuse_what_it_decides(config: Path, words: Iterable[str]) -> None:
+    """An earlier run's config.py says all of the run but where it works: no other option may stand beside it."""
+    from hashbench.errors import UserError
+
+    for word in words:
+        if word.startswith("--") and word not in ("--device", "--data-root", "--plugin"):
+            raise UserError(f"{word} and --config: {config} decides that; leave out {word}, or --config")
 
 
 def _with_next_seed(request: dict[str, Any], changed: dict[str, Any], options: RunOptions) -> str:
