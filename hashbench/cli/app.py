@@ -11,7 +11,7 @@ import typer
 
 from hashbench.errors import Interrupted, RunFailedError, UserError
 
-# Typer brings its own copy of click in newer versions; the classes are reached through what it exports in all of them.
+# Typer brings its own copy of click: the classes are reached through what it exports.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 ClickException: type[Exception] = UsageError.__bases__[0]
 
