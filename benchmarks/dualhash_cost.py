@@ -23,11 +23,11 @@ import torch
 from mmengine.optim import OptimWrapper
 
 from hashbench.catalog import Catalog, load_catalog
+from hashbench.catalog.request import resolve
 from hashbench.engine.context import TrainingView
 from hashbench.engine.experiment import prepare
 from hashbench.engine.optim import build_optimizer
 from hashbench.engine.reporter import Reporter
-from hashbench.engine.spec import resolve
 
 METHODS = ("dualhash_likelihood", "dualhash_stom", "dualhash_storm")
 AIMS = {"dualhash_stom": 1.03, "dualhash_storm": 2.05}

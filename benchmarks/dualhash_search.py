@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from hashbench.catalog import load_catalog
-from hashbench.engine.search_space import as_set, draw_one
-from hashbench.engine.spec import resolve
-from hashbench.engine.study import Trial
-from hashbench.engine.tune import Lost, try_setting
+from hashbench.catalog.request import resolve
+from hashbench.tuning.search_space import as_set, draw_one
+from hashbench.tuning.study import Trial
+from hashbench.tuning.tune import Lost, try_setting
 
 PROTOCOL, BITS, EPOCHS, HEAD = "cifar10-dualhash-frozen", 32, 20, [128]
 METHODS = ["stom", "likelihood", "primal", "sgdm", "wcr", "storm", "spgd"]

@@ -19,12 +19,12 @@ from pathlib import Path
 import torch
 
 from hashbench.catalog import load_catalog
+from hashbench.catalog.request import resolve
 from hashbench.engine.config import make_config
 from hashbench.engine.experiment import Experiment, prepare
 from hashbench.engine.optim import build_optimizer, build_schedule
 from hashbench.engine.reporter import Reporter
 from hashbench.engine.runner import HashRunner
-from hashbench.engine.spec import resolve
 from hashbench.models import CodeBatch
 
 

@@ -69,7 +69,7 @@ def check_data(
 
 def _options(sets: Sequence[str]) -> dict[str, Any]:
     """The data set's options among `dataset.KEY=value`."""
-    from hashbench.engine.spec import parse_sets
+    from hashbench.catalog.request import parse_sets
     from hashbench.errors import UserError
 
     options = {}

@@ -29,9 +29,9 @@ def export(
 
     from hashbench.catalog import load_catalog
     from hashbench.cli.progress import reporter
-    from hashbench.engine.encode_run import load_encoder
-    from hashbench.engine.export_run import export_run
-    from hashbench.engine.run_data import RunData, row_paths
+    from hashbench.deploy.encode_run import load_encoder
+    from hashbench.deploy.export_run import export_run
+    from hashbench.deploy.run_data import RunData, row_paths
 
     plugins = tuple(plugin or ())
     catalog = load_catalog(plugins)

@@ -41,9 +41,9 @@ def figures(
     from rich.console import Console
 
     from hashbench.cli.selection import finished_runs
-    from hashbench.engine.study import load_study
     from hashbench.report.figures.draw import INDEX, check_names, draw
     from hashbench.report.figures.kinds import STUDIES
+    from hashbench.tuning.study import load_study
 
     asked, endings = check_names(_listed(kinds), _listed(formats))
     files = list(dict.fromkeys(path for path in runs if path.is_file()))

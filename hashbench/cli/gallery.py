@@ -27,7 +27,7 @@ def gallery(
 ) -> None:
     """Show what the codes of a finished image run retrieve, right and wrong marked, on one self-contained page."""
     from hashbench.catalog import load_catalog
-    from hashbench.engine.run_data import load_run_data
+    from hashbench.deploy.run_data import load_run_data
     from hashbench.errors import UserError
     from hashbench.report.gallery import sections
     from hashbench.report.gallery_page import gallery_page

@@ -77,7 +77,6 @@ def reproduce(
 def _work(plan: Plan, workers: WorkerOptions, device: str, out: Path) -> None:
     import sys
 
-    from hashbench.engine.sweep import find_run, sweep
     from hashbench.errors import RunFailedError
     from hashbench.reproduce.compare import compare
     from hashbench.reproduce.plan import run_key
@@ -86,6 +85,7 @@ def _work(plan: Plan, workers: WorkerOptions, device: str, out: Path) -> None:
     from hashbench.results.collect import StoredRun
     from hashbench.results.folder import RESULT
     from hashbench.results.record import load_record
+    from hashbench.sweeps.sweep import find_run, sweep
 
     def tell(text: str) -> None:
         print(text, file=sys.stderr, flush=True)

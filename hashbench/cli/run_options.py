@@ -21,8 +21,8 @@ from hashbench.cli.options import Plugins
 
 if TYPE_CHECKING:
     from hashbench.catalog import Catalog
-    from hashbench.engine.executors import Executor
-    from hashbench.engine.spec import RunSpec
+    from hashbench.catalog.request import RunSpec
+    from hashbench.sweeps.executors import Executor
 
 # ruff: noqa: UP045 - typer reads these annotations at run time on Python 3.10
 
@@ -81,7 +81,7 @@ class RunOptions:
 
     def as_words(self) -> list[str]:
         """These options as words of a command line, without what belongs to the hyper-parameters."""
-        from hashbench.engine.study import is_hyper_parameter
+        from hashbench.tuning.study import is_hyper_parameter
 
         words: list[str] = []
         hints = get_type_hints(type(self), include_extras=True)
@@ -108,7 +108,7 @@ class RunOptions:
         Args:
             sets: in place of `--set`.
         """
-        from hashbench.engine.spec import resolve
+        from hashbench.catalog.request import resolve
 
         return resolve(
             catalog,
@@ -144,7 +144,7 @@ class WorkerOptions:
         Raises:
             UserError: an unknown one, no job, or Ray missing or out of reach.
         """
-        from hashbench.engine.executors import executor
+        from hashbench.sweeps.executors import executor
 
         return executor(self.executor, self.ray_address, self.jobs, device)
 
@@ -154,7 +154,7 @@ class WorkerOptions:
         Raises:
             UserError: see `make`; whether Ray can be reached is not tried.
         """
-        from hashbench.engine.executors import check
+        from hashbench.sweeps.executors import check
 
         check(self.executor, self.ray_address, self.jobs)
 

@@ -13,8 +13,8 @@ from hashbench.cli.options import AsJson, Plugins
 if TYPE_CHECKING:
     import numpy as np
 
-    from hashbench.engine.query import Query
-    from hashbench.engine.run_data import RunData
+    from hashbench.deploy.query import Query
+    from hashbench.deploy.run_data import RunData
     from hashbench.evaluation.search import Neighbours
     from hashbench.results.finished import FinishedRun
 
@@ -48,9 +48,9 @@ def search(
 
     from hashbench.catalog import load_catalog
     from hashbench.cli.progress import reporter
-    from hashbench.engine.encode_run import load_encoder
-    from hashbench.engine.query import read_query
-    from hashbench.engine.run_data import RunData, row_paths
+    from hashbench.deploy.encode_run import load_encoder
+    from hashbench.deploy.query import read_query
+    from hashbench.deploy.run_data import RunData, row_paths
     from hashbench.evaluation.search import HammingSearch
 
     plugins = tuple(plugin or ())

@@ -33,8 +33,8 @@ def sweep(
     import sys
 
     from hashbench.cli.tuned import TunedSettings
-    from hashbench.engine.sweep import sweep as work_off
     from hashbench.errors import RunFailedError, UserError
+    from hashbench.sweeps.sweep import sweep as work_off
 
     if retry < 0:
         raise UserError(f"--retry {retry}: a number of times, 0 or more")

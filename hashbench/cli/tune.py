@@ -10,8 +10,8 @@ import typer
 from hashbench.cli.run_options import RunOptions, WorkerOptions, with_options
 
 if TYPE_CHECKING:
-    from hashbench.engine.spec import RunSpec
-    from hashbench.engine.study import Study
+    from hashbench.catalog.request import RunSpec
+    from hashbench.tuning.study import Study
 
 # ruff: noqa: UP045 - typer reads these annotations at run time on Python 3.10
 
@@ -42,10 +42,10 @@ def tune(
     """Try settings on validation queries only; the test queries stay sealed. The same call goes on after a kill."""
     import sys
 
-    from hashbench.engine.search_space import SAMPLERS, as_set, with_changes
-    from hashbench.engine.study import Study, continued, hyper_parameters, is_hyper_parameter
-    from hashbench.engine.tune import tune as run_trials
     from hashbench.errors import RunFailedError, UserError, did_you_mean
+    from hashbench.tuning.search_space import SAMPLERS, as_set, with_changes
+    from hashbench.tuning.study import Study, continued, hyper_parameters, is_hyper_parameter
+    from hashbench.tuning.tune import tune as run_trials
 
     if trials < 1:
         raise UserError(f"--trials {trials}: at least one is needed")

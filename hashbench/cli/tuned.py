@@ -11,8 +11,8 @@ from hashbench.errors import UserError
 
 if TYPE_CHECKING:
     from hashbench.catalog import Catalog
-    from hashbench.engine.spec import RunSpec
-    from hashbench.engine.study import Study
+    from hashbench.catalog.request import RunSpec
+    from hashbench.tuning.study import Study
 
 Asked = tuple[str, str | None]
 """A method and the preset that was named with it."""
@@ -33,7 +33,7 @@ class TunedSettings:
     """
 
     def __init__(self, files: Sequence[Path], asked: Sequence[Asked]) -> None:
-        from hashbench.engine.study import load_study
+        from hashbench.tuning.study import load_study
 
         self._studies: dict[Asked, tuple[Path, Study]] = {}
         for path in files:
@@ -60,7 +60,7 @@ class TunedSettings:
         Raises:
             UserError: `--set` of a hyper-parameter beside a study, or a study on other data or another split.
         """
-        from hashbench.engine.study import hyper_parameters
+        from hashbench.tuning.study import hyper_parameters
 
         if (method, preset) not in self._studies:
             return options.resolve(catalog, method=method, preset=preset, **request)

@@ -9,7 +9,7 @@ from typing import Any
 from mmengine.config import Config
 
 from hashbench.catalog import ProtocolEntry
-from hashbench.engine.spec import RunSpec
+from hashbench.catalog.request import RunSpec
 from hashbench.errors import UserError
 
 

@@ -18,6 +18,7 @@ from hashbench.backbones.build import build_backbone
 from hashbench.backbones.checksum import state_checksum
 from hashbench.backbones.identity import Identity
 from hashbench.catalog import BackboneEntry, Catalog, ProtocolEntry
+from hashbench.catalog.request import RunSpec, check_device_name
 from hashbench.data import DataTable, DeviceTransform
 from hashbench.data.load import load_table
 from hashbench.data.seeding import derive_seed
@@ -26,7 +27,6 @@ from hashbench.engine.distributed import launch_if_asked, rank, with_global_batc
 from hashbench.engine.feed import Feed, FrozenFeed
 from hashbench.engine.model import DeepModel, ShallowModel
 from hashbench.engine.reporter import Reporter
-from hashbench.engine.spec import RunSpec, check_device_name
 from hashbench.errors import UserError
 from hashbench.models import DeepMethod, HashNetwork
 from hashbench.protocol import Roles, description, fingerprint_of, load_split

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from hashbench.catalog import Catalog
+from hashbench.catalog.request import RunSpec
 from hashbench.engine.checkpoint import CheckpointStore
 from hashbench.engine.config import make_config
 from hashbench.engine.crash import crashed
@@ -27,7 +28,6 @@ from hashbench.engine.loops import RetrievalTestLoop
 from hashbench.engine.model import DeepModel
 from hashbench.engine.reporter import Reporter
 from hashbench.engine.runner import HashRunner
-from hashbench.engine.spec import RunSpec
 from hashbench.errors import Interrupted, RunFailedError, UserError
 from hashbench.results.atomic import explained, write_text
 from hashbench.results.curves import kept_curves

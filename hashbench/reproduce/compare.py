@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from hashbench.engine.spec import RunSpec
+from hashbench.catalog.request import RunSpec
 from hashbench.reproduce.plan import Plan, PlannedPart, run_key
 from hashbench.results.published import PublishedNumber, in_table
 from hashbench.results.record import DEFAULT_PRESET, ResultRecord

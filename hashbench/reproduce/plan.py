@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hashbench.catalog import Catalog
-from hashbench.engine.spec import RunSpec
+from hashbench.catalog.request import RunSpec
 from hashbench.errors import UserError
 from hashbench.reproduce.planner import Choices, Planner
 from hashbench.reproduce.reductions import Difference, differences

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hashbench.catalog import Catalog
-from hashbench.engine.spec import RunSpec, resolve
+from hashbench.catalog.request import RunSpec, resolve
 from hashbench.errors import UserError, did_you_mean
 from hashbench.reproduce.targets import Budget, Part, Setup, Stage, Target, targets_file
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from hashbench.engine.spec import RunSpec
+from hashbench.catalog.request import RunSpec
 from hashbench.reproduce.targets import Setup
 
 _OF_NO_INTEREST = ("version", "title", "validate_every", "topk", "radii")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hashbench.catalog import Catalog, MethodEntry, load_catalog
-from hashbench.engine.spec import RunSpec, resolve
+from hashbench.catalog.request import RunSpec, resolve
 
 GIVEN = {"deep": ("bits", "num_classes", "num_train"), "shallow": ("bits", "random_state")}
 """Constructor arguments that the harness fills in; all others are hyper-parameters."""

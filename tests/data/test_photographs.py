@@ -6,10 +6,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from hashbench.catalog import load_catalog
+from hashbench.catalog.request import resolve
 from hashbench.cli.app import program
 from hashbench.data.image_list import ImageList
 from hashbench.engine.run import run
-from hashbench.engine.spec import resolve
 from hashbench.errors import UserError
 
 SMALL = {"epochs": 2, "validate_every": 1, "batch_size": 32, "image_size": 32, "hidden": [], "topk": [10],

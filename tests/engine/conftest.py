@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from hashbench.catalog import Catalog, load_catalog
+from hashbench.catalog.request import resolve
 from hashbench.engine.run import Outcome, run
-from hashbench.engine.spec import resolve
 
 REGISTRY = """
 methods:

@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from hashbench.engine.executors import Ended
+from hashbench.sweeps.executors import Ended
 
 STARTED = 0
 

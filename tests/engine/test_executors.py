@@ -12,10 +12,10 @@ from pathlib import Path
 import executor_helpers as tasks
 import pytest
 
-from hashbench.engine.executors import base, executor
-from hashbench.engine.executors.local import LocalExecutor
-from hashbench.engine.executors.ray_cluster import _shares
 from hashbench.errors import UserError
+from hashbench.sweeps.executors import base, executor
+from hashbench.sweeps.executors.local import LocalExecutor
+from hashbench.sweeps.executors.ray_cluster import _shares
 
 
 def run_all(workers, calls):
@@ -80,7 +80,7 @@ ORPHANS = """
 import sys
 sys.path.insert(0, sys.argv[2])
 import executor_helpers as tasks
-from hashbench.engine.executors.local import LocalExecutor
+from hashbench.sweeps.executors.local import LocalExecutor
 
 if __name__ == "__main__":
     with LocalExecutor(2) as workers:
@@ -105,7 +105,7 @@ def test_workers_end_with_their_parent(tmp_path, how):
 
 
 def test_cores_are_shared_and_a_smaller_limit_stays(monkeypatch):
-    monkeypatch.setattr("hashbench.engine.executors.local.cores", lambda: 8)
+    monkeypatch.setattr("hashbench.sweeps.executors.local.cores", lambda: 8)
     monkeypatch.delenv("OMP_NUM_THREADS")
     monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
     with LocalExecutor(2) as workers:
@@ -126,7 +126,7 @@ def test_workers_are_dealt_out_over_the_gpus():
 
 
 def test_one_process_a_gpu_is_the_default(monkeypatch):
-    monkeypatch.setattr("hashbench.engine.executors.choose._has_driver", lambda: True)
+    monkeypatch.setattr("hashbench.sweeps.executors.choose._has_driver", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 3)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,7")
     with executor(device="cuda") as workers:

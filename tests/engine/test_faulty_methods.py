@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hashbench.catalog import load_catalog
+from hashbench.catalog.request import resolve
 from hashbench.engine.run import run
-from hashbench.engine.spec import resolve
 from hashbench.errors import RunFailedError, UserError
 
 # name: (base, body, what the run says)

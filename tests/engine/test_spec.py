@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hashbench.engine.spec import resolve
+from hashbench.catalog.request import resolve
 from hashbench.errors import UserError
 
 

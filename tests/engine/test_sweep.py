@@ -11,13 +11,13 @@ import faulty_plugin
 import pytest
 
 from hashbench.catalog import load_catalog
-from hashbench.engine.estimate import Durations, in_words
+from hashbench.catalog.request import resolve
 from hashbench.engine.run import run
-from hashbench.engine.spec import resolve
-from hashbench.engine.sweep import find_run, sweep
 from hashbench.errors import Interrupted
 from hashbench.results.collect import collect
 from hashbench.results.folder import RunFolder, is_in_use
+from hashbench.sweeps.estimate import Durations, in_words
+from hashbench.sweeps.sweep import find_run, sweep
 
 SMALL = {"epochs": 2, "validate_every": 1}
 

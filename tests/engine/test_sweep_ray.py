@@ -41,7 +41,7 @@ def test_ray_with_two_workers_gives_the_rows_of_local_processes(plugin, tmp_path
 
 
 def test_a_task_on_ray_may_raise_or_die_without_harm_to_the_next():
-    from hashbench.engine.executors import executor
+    from hashbench.sweeps.executors import executor
 
     with executor("ray", jobs=1, device="cpu") as workers:
         deaths = []

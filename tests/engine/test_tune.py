@@ -10,12 +10,12 @@ import sys
 import executor_helpers
 import pytest
 
-from hashbench.engine.samplers import Search
-from hashbench.engine.search_space import as_set, draw, draw_one, with_changes
-from hashbench.engine.spec import parse_sets, resolve
-from hashbench.engine.study import Study, Trial, continued, load_study
-from hashbench.engine.tune import tune
+from hashbench.catalog.request import parse_sets, resolve
 from hashbench.errors import Interrupted, RunFailedError, UserError
+from hashbench.tuning.samplers import Search
+from hashbench.tuning.search_space import as_set, draw, draw_one, with_changes
+from hashbench.tuning.study import Study, Trial, continued, load_study
+from hashbench.tuning.tune import tune
 
 SPACE = {"alpha": {"log": [0.1, 10.0]}, "kind": {"choice": ["a", "b", "c"]}, "share": {"uniform": [2.0, 3.0]}}
 TOY = {"alpha": {"log": [0.5, 2.0]}, "optimizer.lr": {"uniform": [0.01, 0.1]}}
@@ -250,7 +250,7 @@ def cli(cli, plugin):
 @pytest.fixture
 def inline(monkeypatch):
     """Trials of the command within this process."""
-    monkeypatch.setattr("hashbench.engine.executors.executor", lambda *_: executor_helpers.Inline())
+    monkeypatch.setattr("hashbench.sweeps.executors.executor", lambda *_: executor_helpers.Inline())
 
 
 TUNE = ("tune", "toy", "--search", "alpha=log 0.5 2", "--bits", "8", "--epochs", "1", "--batch-size", "256")
@@ -321,7 +321,7 @@ def test_wrong_requests_are_one_line(cli, inline, tmp_path, monkeypatch):
         assert match in err
         assert len(err.strip().splitlines()) == 1
     monkeypatch.setitem(sys.modules, "optuna", None)
-    monkeypatch.delitem(sys.modules, "hashbench.engine.samplers")
+    monkeypatch.delitem(sys.modules, "hashbench.tuning.samplers")
     code, _, err = cli(*TUNE)
     assert code == 2
     assert err.strip() == 'error: Optuna is not installed here: pip install "hashbench[tune]"'

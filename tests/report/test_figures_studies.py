@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from hashbench.cli.app import _run
-from hashbench.engine.study import Study, Trial
 from hashbench.report.figures.studies import StudySheet, study_sheet
 from hashbench.report.figures.style import house_style
+from hashbench.tuning.study import Study, Trial
 
 SPACE: dict[str, dict[str, list[Any]]] = {
     "optimizer.lr": {"log": [0.01, 1.0]},

@@ -19,7 +19,7 @@ from hashbench.results.atomic import explained, write_bytes, write_text
 from hashbench.results.collect import StoredRun
 
 if TYPE_CHECKING:
-    from hashbench.engine.study import Study
+    from hashbench.tuning.study import Study
 
 FORMATS = ("png", "pdf")
 INDEX = "index.md"

@@ -25,7 +25,7 @@ from hashbench.results.folder import flatten
 from hashbench.results.sections import display_name
 
 if TYPE_CHECKING:
-    from hashbench.engine.study import Study
+    from hashbench.tuning.study import Study
 
 _MOST_OF_PAIRS = 3
 """Numeric hyper-parameters of which all pairs are drawn: three maps."""

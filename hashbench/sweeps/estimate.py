@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from hashbench.engine.spec import RunSpec
+from hashbench.catalog.request import RunSpec
 
 _OVERDUE = 0.1
 

@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 
 from hashbench.catalog import MethodEntry
-from hashbench.engine.set_values import check_hyper_parameters
-from hashbench.engine.spec import parse_sets
+from hashbench.catalog.request import parse_sets
+from hashbench.catalog.set_values import check_hyper_parameters
 from hashbench.errors import UserError, did_you_mean
 
 Space = Mapping[str, Mapping[str, list[Any]]]

@@ -18,7 +18,7 @@ import yaml
 from pydantic import ValidationError
 
 from hashbench.catalog import Catalog, ProtocolEntry, SplitEntry
-from hashbench.engine.set_values import check_hyper_parameters, check_options
+from hashbench.catalog.set_values import check_hyper_parameters, check_options
 from hashbench.errors import UserError, did_you_mean
 
 _DEVICE = re.compile(r"auto|cpu|(cuda|xpu|mps)(:[0-9]+)?")

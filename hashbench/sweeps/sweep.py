@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hashbench.engine.estimate import Durations, in_words
-from hashbench.engine.executors import Ended, Executor, executor
-from hashbench.engine.spec import RunSpec
-from hashbench.engine.sweep_task import Finished, compute_features, do_run, sharing_features
+from hashbench.catalog.request import RunSpec
 from hashbench.errors import Interrupted
 from hashbench.results.folder import RESULT, is_in_use
+from hashbench.sweeps.estimate import Durations, in_words
+from hashbench.sweeps.executors import Ended, Executor, executor
+from hashbench.sweeps.task import Finished, compute_features, do_run, sharing_features
 
 _LOOK_AGAIN = 1.0
 """Seconds between two looks at runs that another process is doing."""

@@ -14,8 +14,8 @@ from multiprocessing.context import SpawnProcess
 from types import TracebackType
 from typing import Any
 
-from hashbench.engine.executors.base import Ended, cores, thread_limits
-from hashbench.engine.executors.worker import serve
+from hashbench.sweeps.executors.base import Ended, cores, thread_limits
+from hashbench.sweeps.executors.worker import serve
 
 
 class LocalExecutor:

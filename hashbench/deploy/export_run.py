@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from hashbench.engine.deployed import NotExportedError, deployed, run_encoder_file, write_encoder
-from hashbench.engine.encode_run import RunEncoder
-from hashbench.engine.export_readme import readme
-from hashbench.engine.run_data import RunData
+from hashbench.deploy.deployed import NotExportedError, deployed, run_encoder_file, write_encoder
+from hashbench.deploy.encode_run import RunEncoder
+from hashbench.deploy.export_readme import readme
+from hashbench.deploy.run_data import RunData
 from hashbench.errors import UserError
 
 COMPARED = 100

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hashbench.engine.encode_run import RunEncoder
+from hashbench.deploy.encode_run import RunEncoder
 from hashbench.engine.model import ShallowModel
 from hashbench.models import ShallowMethod
 

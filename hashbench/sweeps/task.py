@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hashbench.catalog import load_catalog
+from hashbench.catalog.request import RunSpec
 from hashbench.engine.crash import in_a_line
-from hashbench.engine.spec import RunSpec
 from hashbench.errors import RunFailedError, UserError
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from hashbench.engine.executors.base import Executor, cores
 from hashbench.errors import UserError, did_you_mean
+from hashbench.sweeps.executors.base import Executor, cores
 
 NAMES = ("local", "ray")
 
@@ -26,10 +26,10 @@ def executor(
     """
     check(name, address, jobs)
     if name == "ray":
-        from hashbench.engine.executors.ray_cluster import RayExecutor
+        from hashbench.sweeps.executors.ray_cluster import RayExecutor
 
         return RayExecutor(address, jobs, device)
-    from hashbench.engine.executors.local import LocalExecutor
+    from hashbench.sweeps.executors.local import LocalExecutor
 
     gpus = visible_gpus(device)
     return LocalExecutor(jobs or len(gpus) or cores(), gpus)

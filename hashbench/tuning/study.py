@@ -9,11 +9,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from hashbench.engine.search_space import as_set
 from hashbench.errors import UserError
 from hashbench.results.atomic import write_text
 from hashbench.results.folder import flatten
 from hashbench.results.record import to_json
+from hashbench.tuning.search_space import as_set
 
 SCHEMA = 1
 """Version of the file."""

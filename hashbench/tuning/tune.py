@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 import filelock
 
 from hashbench.catalog import load_catalog
-from hashbench.engine.estimate import in_words
-from hashbench.engine.executors import Ended, Executor
-from hashbench.engine.spec import RunSpec
-from hashbench.engine.study import Study, Trial
-from hashbench.engine.sweep_task import compute_features, no_room, reason, sharing_features
+from hashbench.catalog.request import RunSpec
 from hashbench.errors import Interrupted, RunFailedError, UserError
 from hashbench.results.atomic import explained
+from hashbench.sweeps.estimate import in_words
+from hashbench.sweeps.executors import Ended, Executor
+from hashbench.sweeps.task import compute_features, no_room, reason, sharing_features
+from hashbench.tuning.study import Study, Trial
 
 if TYPE_CHECKING:
-    from hashbench.engine.samplers import Search
+    from hashbench.tuning.samplers import Search
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ def _is_refused(spec: RunSpec) -> bool:
 
 def _search(study: Study, defaults: RunSpec) -> Search:
     try:
-        from hashbench.engine.samplers import Search
+        from hashbench.tuning.samplers import Search
     except ImportError as error:
         raise UserError('Optuna is not installed here: pip install "hashbench[tune]"') from error
     values = {**defaults.hparams}

@@ -16,8 +16,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from optuna.trial import Trial as OptunaTrial
 
 from hashbench.data.seeding import derive_seed
-from hashbench.engine.search_space import Space, checked, draw_one
-from hashbench.engine.study import Trial
+from hashbench.tuning.search_space import Space, checked, draw_one
+from hashbench.tuning.study import Trial
 
 
 class NamedSampler(BaseSampler):

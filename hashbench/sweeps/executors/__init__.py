@@ -1,6 +1,6 @@
 """Where many runs are done: processes on this machine, or a Ray cluster. See `executor`."""
 
-from hashbench.engine.executors.base import Ended, Executor, cores
-from hashbench.engine.executors.choose import check, executor
+from hashbench.sweeps.executors.base import Ended, Executor, cores
+from hashbench.sweeps.executors.choose import check, executor
 
 __all__ = ["Ended", "Executor", "check", "cores", "executor"]

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from hashbench.engine.executors.base import Ended, cores, thread_limits
 from hashbench.errors import UserError
+from hashbench.sweeps.executors.base import Ended, cores, thread_limits
 
 _OBJECT_STORE = 100 * 2**20
 """Bytes of shared memory for Ray on this machine: requests and answers are small, results go to their folders."""
