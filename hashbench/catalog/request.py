@@ -17,7 +17,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from hashbench.catalog import Catalog, ProtocolEntry, SplitEntry
+from hashbench.catalog.catalog import Catalog
+from hashbench.catalog.schema import ProtocolEntry, SplitEntry
 from hashbench.catalog.set_values import check_hyper_parameters, check_options
 from hashbench.errors import UserError, did_you_mean
 
@@ -36,7 +37,9 @@ class RunSpec:
         overridden: whether any of them differs from the entry.
         weights: file of backbone weights, or None.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
+        plugins, imports: files that another process must read to know all names of this run.
         trials: settings that a search tried to find these hyper-parameters; 0 where there was none.
+        notes: what the user should know of how the request was understood, one line each; no part of the run.
     """
 
     method: str
@@ -55,14 +58,16 @@ class RunSpec:
     device: str = "auto"
     compile: bool = False
     channels_last: bool = False
-    plugins: tuple[Path, ...] = field(default=())
+    plugins: tuple[Path, ...] = ()
+    imports: tuple[Path, ...] = ()
     trials: int = 0
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     def identity(self) -> dict[str, Any]:
         """What must be equal for a run to be resumed, as plain JSON values; also what config.py keeps."""
         values = asdict(self)
         values["settings"] = self.settings.model_dump()
-        for name in ("out", "device", "data_root", "plugins"):
+        for name in ("out", "device", "data_root", "plugins", "imports", "notes"):
             values.pop(name)
         values["weights"] = str(self.weights) if self.weights else None
         if not self.trials:  # runs that were not tuned keep the identity that they had before there was tuning
@@ -103,7 +108,12 @@ def resolve(
         raise UserError(f"--seed {seed}: a whole number from 0 to 2147483647")
     check_device_name(run_options.get("device", "auto"))
     entry = catalog.method(method)
-    values = {"hparams": dict(entry.hparams), "optimizer": dict(entry.optimizer), "schedule": dict(entry.schedule)}
+    values = {
+        "hparams": catalog.defaults("methods", method),
+        "optimizer": dict(entry.optimizer),
+        "schedule": dict(entry.schedule),
+    }
+    notes: list[str] = []
     if preset and preset != "default":
         if preset not in entry.presets:
             raise UserError(
@@ -118,7 +128,9 @@ def resolve(
         key: value for key, value in given.items() if key.partition(".")[0] not in ("protocol", "backbone", "dataset")
     }
     if custom:
-        check_hyper_parameters(method, entry, custom)
+        check_hyper_parameters(catalog, method, custom)
+        for section in ("optimizer", "schedule"):
+            notes += _swap_type(catalog, section, values[section], custom)
         _apply(values, custom)
         label += "+" + hashlib.sha256(json.dumps(custom, sort_keys=True).encode()).hexdigest()[:8]
     base = catalog.protocol(protocol)
@@ -134,6 +146,8 @@ def resolve(
         overridden=settings.model_dump() != base.model_dump() or run_options.get("weights") is not None,
         bits=bits,
         seed=seed,
+        imports=catalog.imports,
+        notes=tuple(notes),
         **run_options,
     )
 
@@ -169,10 +183,7 @@ def _settings(
                 )
             fields[rest] = value
         elif section in ("backbone", "dataset"):
-            entry = (
-                catalog.backbone(fields["backbone"]) if section == "backbone" else catalog.dataset(fields["dataset"])
-            )
-            check_options(section, entry, {rest: value})
+            check_options(catalog, section, fields[section], {rest: value})
             fields[f"{section}_hparams"] = {**fields[f"{section}_hparams"], rest: value}
     if fields["frozen"]:
         fields["augment"] = "none"
@@ -230,8 +241,36 @@ def _number(value: Any) -> Any:
     return value
 
 
+_CARRIED = ("lr", "head_lr_mult", "weight_decay")
+"""Options that mean the same to every optimizer, and are kept where another one takes over."""
+
+
+def _swap_type(catalog: Catalog, section: str, options: dict[str, Any], changes: Mapping[str, Any]) -> list[str]:
+    """Where `optimizer.type` or `schedule.type` changes, drop the options of the old one; says which.
+
+    Args:
+        section: `optimizer` or `schedule`.
+        options: of this section; changed in place.
+        changes: flat, dotted, of the command line.
+    """
+    old, new = options.get("type"), changes.get(f"{section}.type", options.get("type"))
+    if new == old:
+        return []
+    entries = catalog.section(f"{section}s")
+    takes = {*catalog.defaults(f"{section}s", new), "lr", "head_lr_mult"} if new in entries else set(_CARRIED)
+    kept = {name: options[name] for name in _CARRIED if name in options and name in takes}
+    dropped = {key: value for key, value in options.items() if key not in kept and key != "type"}
+    unsaid = [f"{key}={value}" for key, value in dropped.items() if f"{section}.{key}" not in changes]
+    options.clear()
+    options.update(type=new, **kept)
+    return [f"{section}.type={new}: {', '.join(unsaid)} of {old} dropped"] if unsaid else []
+
+
 def _apply(values: dict[str, dict[str, Any]], changes: Mapping[str, Any]) -> None:
-    """Merge flat, dotted keys into hparams, optimizer and schedule. A new `type` starts its section anew."""
+    """Merge flat, dotted keys into hparams, optimizer and schedule.
+
+    A preset with a new `type` says all of its optimizer: only the rate is kept where it gives none.
+    """
     for section in ("optimizer", "schedule"):
         if f"{section}.type" in changes and changes[f"{section}.type"] != values[section].get("type"):
             kept = {"lr": values[section]["lr"]} if "lr" in values[section] else {}

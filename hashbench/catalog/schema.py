@@ -1,4 +1,8 @@
-"""What an entry of registry.yaml may say. Unknown keys and wrong types are errors; see `hashbench.catalog.load`."""
+"""What an entry of the catalogue may say. Unknown keys and wrong types are errors; `yaml_file` says where they are.
+
+Hyper-parameters and their defaults are the constructor's; `hparams` of an entry holds only what this entry changes in
+them, where several entries share a class.
+"""
 
 from __future__ import annotations
 
@@ -47,14 +51,20 @@ class Paper(Entry):
     title: str = ""
 
 
+DEFAULT_OPTIMIZER: dict[str, Any] = {"type": "SGD", "lr": 0.05, "momentum": 0.9, "weight_decay": 0.0005}
+"""Of a deep method that names none, with a cosine schedule."""
+
+
 class MethodEntry(ClassEntry):
-    """A method: its class, source, defaults, presets and search space."""
+    """A method: its class, source, presets and search space."""
 
     kind: Literal["deep", "shallow"]
     paper: Paper | None = None
-    hparams: dict[str, Any] = Field(default_factory=dict, description="constructor arguments")
+    hparams: dict[str, Any] = Field(
+        default_factory=dict, description="constructor arguments with another value than its default"
+    )
     optimizer: dict[str, Any] = Field(default_factory=dict, description="deep only: {type, lr, head_lr_mult, ...}")
-    schedule: dict[str, Any] = Field(default_factory=lambda: {"type": "constant"})
+    schedule: dict[str, Any] = Field(default_factory=dict, description="deep only: {type, ...}")
     presets: dict[str, dict[str, Any]] = Field(default_factory=dict, description="flat, dotted: {optimizer.lr: 0.1}")
     preset_notes: dict[str, str] = Field(default_factory=dict, description="one line a preset, shown by `show`")
     search: dict[str, dict[str, list[Any]]] = Field(
@@ -62,10 +72,20 @@ class MethodEntry(ClassEntry):
     )
     deviations: list[str] = Field(default_factory=list, description="where this differs from the paper, and why")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_default_optimizer(cls, values: Any) -> Any:
+        """One that names its optimizer and no schedule means a constant rate."""
+        if not isinstance(values, dict):
+            return values
+        says_none = values.get("kind") == "deep" and not values.get("optimizer")
+        values = {**values, "schedule": values.get("schedule") or {"type": "cosine" if says_none else "constant"}}
+        return values | {"optimizer": dict(DEFAULT_OPTIMIZER)} if says_none else values
+
     @model_validator(mode="after")
     def _deep_methods_have_an_optimizer(self) -> MethodEntry:
         if self.kind == "deep" and not {"type", "lr"} <= set(self.optimizer):
-            raise ValueError("a deep method needs optimizer: {type: ..., lr: ...}")
+            raise ValueError("the optimizer of a deep method needs both: {type: ..., lr: ...}")
         return self
 
 
@@ -88,6 +108,22 @@ class DatasetEntry(ClassEntry):
     hparams: dict[str, Any] = Field(default_factory=dict)
     root_required: bool = False
     url: str = ""
+
+
+class OptimizerEntry(ClassEntry):
+    """A torch optimizer: `class(params, lr=..., **options)`."""
+
+
+class ScheduleEntry(ClassEntry):
+    """A function `(optimizer, *, epochs, steps_per_epoch, **options)` that returns mmengine schedulers."""
+
+
+class MetricEntry(ClassEntry):
+    """A function of the counts, decorated with `hashbench.registry.METRICS.register_module` where it is written."""
+
+
+class ExecutorEntry(ClassEntry):
+    """A class that does tasks side by side: `hashbench.sweeps.executors.base.Executor`."""
 
 
 class UnseenEntry(Entry):
@@ -169,3 +205,20 @@ class CatalogFile(Entry):
     backbones: dict[str, BackboneEntry] = Field(default_factory=dict)
     datasets: dict[str, DatasetEntry] = Field(default_factory=dict)
     protocols: dict[str, ProtocolEntry] = Field(default_factory=dict)
+    optimizers: dict[str, OptimizerEntry] = Field(default_factory=dict)
+    schedules: dict[str, ScheduleEntry] = Field(default_factory=dict)
+    metrics: dict[str, MetricEntry] = Field(default_factory=dict)
+    executors: dict[str, ExecutorEntry] = Field(default_factory=dict)
+
+
+ENTRIES: dict[str, type[Entry]] = {
+    "methods": MethodEntry,
+    "backbones": BackboneEntry,
+    "datasets": DatasetEntry,
+    "protocols": ProtocolEntry,
+    "optimizers": OptimizerEntry,
+    "schedules": ScheduleEntry,
+    "metrics": MetricEntry,
+    "executors": ExecutorEntry,
+}
+"""The sections of a registry.yaml, and what stands in each."""

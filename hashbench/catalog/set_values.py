@@ -9,47 +9,64 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hashbench.catalog import BackboneEntry, DatasetEntry, MethodEntry
+from hashbench.catalog.catalog import Catalog
 from hashbench.errors import UserError, did_you_mean
 
 SECTIONS = ("optimizer", "schedule", "protocol", "backbone", "dataset")
 
 
-def check_hyper_parameters(method: str, entry: MethodEntry, given: Mapping[str, Any], option: str = "--set") -> None:
-    """Check hyper-parameters, and the options of optimizer and schedule, against a method's entry.
+def check_hyper_parameters(catalog: Catalog, method: str, given: Mapping[str, Any], option: str = "--set") -> None:
+    """Check hyper-parameters, and the options of optimizer and schedule, against a method's entry and constructor.
 
     Args:
         option: of the command line that gave them.
 
     Raises:
-        UserError: a name that the entry does not list (a misspelt one would silently change nothing), an optimizer for
+        UserError: a name that the method does not have (a misspelt one would silently change nothing), an optimizer for
             a method that has none, or a value of another kind than the default, the presets and the search space have.
     """
+    entry, defaults = catalog.method(method), catalog.defaults("methods", method)
     for key, value in given.items():
         section, dot, name = key.partition(".")
         if not dot or section not in ("optimizer", "schedule"):
-            section, name = "hparams", key
+            known, name = defaults, key
         elif entry.kind == "shallow":
             raise UserError(f"{option} {key}: method {method} is fitted, without optimizer and schedule: leave it out")
-        defaults = getattr(entry, section)
-        if name in defaults:
-            samples = [defaults[name], *(preset[key] for preset in entry.presets.values() if key in preset)]
+        else:
+            known = _options_of(catalog, section, getattr(entry, section), given)
+        if name in known:
+            samples = [known[name], *(preset[key] for preset in entry.presets.values() if key in preset)]
             samples += [one for ends in entry.search.get(key, {}).values() for one in ends]
             _check_kind(f"{option} {key}", value, samples)
-        elif section == "hparams":
-            known = [*entry.hparams, *(f"{s}.KEY" for s in SECTIONS)]
-            raise UserError(f"{option} {key}: method {method} has no such hyper-parameter. {did_you_mean(key, known)}")
+        elif known is defaults:
+            names = [*defaults, *(f"{section}.KEY" for section in SECTIONS)]
+            raise UserError(f"{option} {key}: method {method} has no such hyper-parameter. {did_you_mean(key, names)}")
 
 
-def check_options(section: str, entry: BackboneEntry | DatasetEntry, given: Mapping[str, Any]) -> None:
-    """Check `backbone.KEY` or `dataset.KEY` where the entry has a default; the class itself knows what else there is.
+def check_options(catalog: Catalog, section: str, name: str, given: Mapping[str, Any]) -> None:
+    """Check `backbone.KEY` or `dataset.KEY` where a default is known; the class itself knows what else there is.
+
+    Args:
+        section: `backbone` or `dataset`.
+        name: of the backbone or data set.
 
     Raises:
         UserError: a value of another kind than the default.
     """
-    for name, value in given.items():
-        if name in entry.hparams:
-            _check_kind(f"--set {section}.{name}", value, [entry.hparams[name]])
+    defaults = catalog.defaults(f"{section}s", name)
+    for key, value in given.items():
+        if key in defaults:
+            _check_kind(f"--set {section}.{key}", value, [defaults[key]])
+
+
+def _options_of(
+    catalog: Catalog, section: str, of_entry: Mapping[str, Any], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Options of an optimizer or schedule with a value of the right kind: the entry's, or those of the type given."""
+    kind = given.get(f"{section}.type", of_entry.get("type"))
+    if kind == of_entry.get("type") or kind not in catalog.section(f"{section}s"):
+        return dict(of_entry)
+    return {**catalog.defaults(f"{section}s", kind), "type": of_entry.get("type")}
 
 
 def _check_kind(where: str, value: Any, samples: Iterable[Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from hashbench.catalog.schema import BackboneEntry, CatalogFile, DatasetEntry, MethodEntry, ProtocolEntry, SplitEntry
+from hashbench.catalog.schema import ENTRIES, CatalogFile, SplitEntry
 from hashbench.errors import UserError
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -79,19 +79,11 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-_SECTIONS: dict[str, type[BaseModel]] = {
-    "methods": MethodEntry,
-    "backbones": BackboneEntry,
-    "datasets": DatasetEntry,
-    "protocols": ProtocolEntry,
-}
-
-
 def _known_keys(location: list[str]) -> list[str]:
     """The keys that the schema knows beside the last key of `location`."""
     if len(location) == 1:
-        return list(_SECTIONS)
-    model = SplitEntry if "split" in location[:-1] else _SECTIONS.get(location[0])
+        return list(ENTRIES)
+    model: type[BaseModel] | None = SplitEntry if "split" in location[:-1] else ENTRIES.get(location[0])
     return [field.alias or name for name, field in model.model_fields.items()] if model else []
 
 

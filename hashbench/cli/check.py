@@ -7,22 +7,24 @@ from typing import Annotated
 
 import typer
 
-from hashbench.cli.options import AsJson, Plugins
+from hashbench.cli.options import AsJson, Imports, Plugins
 
 
 def check(
     method: Annotated[str, typer.Argument(help="A method; see `hashbench list methods`.")],
     plugin: Plugins = None,
+    import_: Imports = None,
     as_json: AsJson = False,
 ) -> None:
     """Check that a method keeps the contract; exit 1 if a check fails."""
     from hashbench.catalog import load_catalog
 
-    load_catalog(plugin or ()).method(method)  # a misspelt name is answered at once, before torch is imported
+    # A misspelt name is answered at once, before torch is imported.
+    load_catalog(plugin or (), imports=import_ or ()).method(method)
     from hashbench.testing import run_checks
 
     results = []
-    for result in run_checks(method, plugin or ()):
+    for result in run_checks(method, plugin or (), imports=import_ or ()):
         results.append(result)
         if not as_json:
             reason = f": {result.reason}" if result.reason else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from hashbench.cli.options import Plugins
+from hashbench.cli.options import Imports, Plugins
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +33,7 @@ def check_data(
         typer.Option("--set", help="dataset.KEY=value, as for `hashbench run`. Repeatable."),
     ] = None,
     plugin: Plugins = None,
+    import_: Imports = None,
 ) -> None:
     """Show counts, classes, overlaps, duplicates, checksums, images that cannot be used; exit 1 if any is wrong."""
     from hashbench.catalog import load_catalog
@@ -41,7 +42,7 @@ def check_data(
     from hashbench.data.load import make_dataset
     from hashbench.errors import UserError, did_you_mean
 
-    catalog = load_catalog(plugin or ())
+    catalog = load_catalog(plugin or (), imports=import_ or ())
     protocol = catalog.protocols.get(name)
     dataset = protocol.dataset if protocol else name
     if dataset not in catalog.datasets:

@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from hashbench.cli.options import Plugins
+from hashbench.cli.options import Imports, Plugins
 
 # ruff: noqa: UP045 - typer reads these annotations at run time on Python 3.10
 
@@ -18,6 +18,7 @@ def export(
     data_root: Annotated[Optional[Path], typer.Option(help="Folder or file of the run's data.")] = None,
     weights: Annotated[Optional[Path], typer.Option(help="Backbone weights, if they have moved.")] = None,
     plugin: Plugins = None,
+    import_: Imports = None,
 ) -> None:
     """Write packed codes, rows, a faiss index and the encoder of a finished run to a folder, with a README."""
     from hashbench.errors import UserError
@@ -34,7 +35,7 @@ def export(
     from hashbench.deploy.run_data import RunData, row_paths
 
     plugins = tuple(plugin or ())
-    catalog = load_catalog(plugins)
+    catalog = load_catalog(plugins, imports=import_ or ())
     encoder = load_encoder(
         finished, catalog, reporter(), weights=weights, data_root=data_root, device="cpu", plugins=plugins
     )

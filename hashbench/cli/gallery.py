@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from hashbench.cli.options import Plugins
+from hashbench.cli.options import Imports, Plugins
 
 if TYPE_CHECKING:
     from hashbench.results.finished import FinishedRun
@@ -24,6 +24,7 @@ def gallery(
         typer.Option(help="Folder or file of the run's data."),
     ] = None,
     plugin: Plugins = None,
+    import_: Imports = None,
 ) -> None:
     """Show what the codes of a finished image run retrieve, right and wrong marked, on one self-contained page."""
     from hashbench.catalog import load_catalog
@@ -37,7 +38,7 @@ def gallery(
     if seed < 0:
         raise UserError(f"--seed {seed}: a whole number of at least 0")
     finished = open_run(run)
-    data = load_run_data(finished, load_catalog(tuple(plugin or ())), data_root)
+    data = load_run_data(finished, load_catalog(tuple(plugin or ()), imports=import_ or ()), data_root)
     if data.table.kind != "image":
         raise UserError(f"{run}: its data set {data.table.name} holds features, and a gallery shows images")
     if data.table.inputs.shape[1] not in (1, 3):

@@ -4,47 +4,57 @@ from __future__ import annotations
 
 import json
 from enum import Enum
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from hashbench.cli.options import AsJson, Plugins
+from hashbench.cli.options import AsJson, Imports, Plugins
+
+if TYPE_CHECKING:
+    from hashbench.catalog import Catalog
+
+_FACTS = {
+    "methods": ("kind",),
+    "backbones": ("inputs",),
+    "datasets": ("url",),
+    "protocols": ("version", "dataset", "backbone"),
+}
+"""What --json says of an entry beside name and title."""
 
 
 class Section(str, Enum):
-    """The four sections of the catalogue."""
+    """The sections of the catalogue."""
 
     methods = "methods"
     backbones = "backbones"
     datasets = "datasets"
     protocols = "protocols"
+    optimizers = "optimizers"
+    schedules = "schedules"
+    metrics = "metrics"
+    executors = "executors"
 
 
 def list_(
     section: Annotated[Optional[Section], typer.Argument(help="One section only.")] = None,  # noqa: UP045
     plugin: Plugins = None,
+    import_: Imports = None,
     check: Annotated[
         bool, typer.Option("--check", help="Import every class too, and list what does not import.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List methods, backbones, data sets and protocols."""
+    """List methods, backbones, data sets, protocols, optimizers, schedules, metrics and executors."""
     from hashbench.catalog import BrokenPlugin, load_catalog
     from hashbench.errors import UserError
 
-    catalog = load_catalog(plugin or ())
+    catalog = load_catalog(plugin or (), imports=import_ or ())
     sections = [section.value] if section else [s.value for s in Section]
-    rows = {
-        s: [
-            {"name": name, "title": entry.title, "plugin": catalog.sources[s, name].name, **_facts(s, entry)}
-            for name, entry in getattr(catalog, s).items()
-        ]
-        for s in sections
-    }
+    rows = {s: _rows(catalog, s) for s in sections}
     broken = list(catalog.broken)
     if check:
         for s in sections:
-            for name in getattr(catalog, s) if s != "protocols" else ():
+            for name in catalog.section(s) if s != "protocols" else ():
                 try:
                     catalog.load_class(s, name)
                 except UserError as error:
@@ -64,12 +74,13 @@ def list_(
             typer.echo(f"  {b.name}: {b.reason}")
 
 
-def _facts(section: str, entry: object) -> dict:
-    """What --json says beside name and title."""
-    keys = {
-        "methods": ("kind",),
-        "backbones": ("inputs",),
-        "datasets": ("url",),
-        "protocols": ("version", "dataset", "backbone"),
-    }
-    return {key: getattr(entry, key) for key in keys[section]}
+def _rows(catalog: Catalog, section: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "title": entry.title,
+            "plugin": catalog.sources[section, name].name,
+            **{fact: getattr(entry, fact) for fact in _FACTS.get(section, ())},
+        }
+        for name, entry in catalog.section(section).items()
+    ]

@@ -94,7 +94,6 @@ $name:
   class: $name:$class_name
   kind: deep
   title: "$name: what it is in a few words"
-  hparams: {dissimilar: -1.0}
   optimizer: {type: SGD, lr: 0.05, head_lr_mult: 1.0, momentum: 0.9, nesterov: true, weight_decay: 0.0005}
   schedule: {type: cosine}
   search:
@@ -108,7 +107,6 @@ $name:
   class: $name:$class_name
   kind: shallow
   title: "$name: what it is in a few words"
-  hparams: {center: true}
   search:
     center: {choice: [true, false]}
   deviations:

@@ -11,4 +11,8 @@ Plugins = Annotated[
     Optional[list[Path]],  # noqa: UP045 - typer reads this at run time on Python 3.10
     typer.Option("--plugin", help="A registry.yaml (or its folder) of a method that is not packaged. Repeatable."),
 ]
+Imports = Annotated[
+    Optional[list[Path]],  # noqa: UP045
+    typer.Option("--import", help="A Python file whose decorators register methods, data sets, ... Repeatable."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional, cast
 
 import typer
 
-from hashbench.cli.options import Plugins
+from hashbench.cli.options import Imports, Plugins
 from hashbench.cli.run_options import WorkerOptions, with_options
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def reproduce(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
     out: Annotated[Path, typer.Option(help="Folder of the runs and of the comparison.")] = Path("runs"),
     plugin: Plugins = None,
+    import_: Imports = None,
 ) -> None:
     """Make a table or figure of the papers again, and say what was reduced and what is not comparable.
 
@@ -58,7 +59,7 @@ def reproduce(
     if budget not in BUDGETS:
         raise UserError(f"--budget {budget}: no such budget. {did_you_mean(budget, BUDGETS)}")
     workers.check()
-    catalog = load_catalog(plugin or ())
+    catalog = load_catalog(plugin or (), imports=import_ or ())
     choices = Choices(
         methods=words(methods, "--methods") if methods is not None else None,
         bits=numbers(bits, "--bits") if bits is not None else None,

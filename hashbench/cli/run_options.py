@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional, get_type_hints
 
 import typer
 
-from hashbench.cli.options import Plugins
+from hashbench.cli.options import Imports, Plugins
 
 if TYPE_CHECKING:
     from hashbench.catalog import Catalog
@@ -52,12 +52,13 @@ class RunOptions:
     compile_: Annotated[bool, typer.Option("--compile", help="Run the network through torch.compile.")] = False
     data_root: Annotated[Optional[Path], typer.Option(help="Folder or file of the data.")] = None
     plugin: Plugins = None
+    import_: Imports = None
 
     def catalog(self) -> Catalog:
-        """The catalogue with the plugins named here."""
+        """The catalogue with the plugins and files named here."""
         from hashbench.catalog import load_catalog
 
-        return load_catalog(self.plugins)
+        return load_catalog(self.plugins, imports=self.import_ or ())
 
     @property
     def plugins(self) -> tuple[Path, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from hashbench.cli.options import AsJson, Plugins
+from hashbench.cli.options import AsJson, Imports, Plugins
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +35,7 @@ def search(
     weights: Annotated[Optional[Path], typer.Option(help="Backbone weights, if they have moved.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     plugin: Plugins = None,
+    import_: Imports = None,
     as_json: AsJson = False,
 ) -> None:
     """Search a run's database by Hamming distance, exactly. Items at one distance share a rank."""
@@ -54,7 +55,7 @@ def search(
     from hashbench.evaluation.search import HammingSearch
 
     plugins = tuple(plugin or ())
-    catalog = load_catalog(plugins)
+    catalog = load_catalog(plugins, imports=import_ or ())
     encoder = load_encoder(
         finished, catalog, reporter(), weights=weights, data_root=data_root, device=device, plugins=plugins
     )

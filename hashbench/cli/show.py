@@ -7,28 +7,32 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hashbench.cli.options import AsJson, Plugins
+from hashbench.cli.options import AsJson, Imports, Plugins
 
 if TYPE_CHECKING:
     from hashbench.catalog import Catalog, MethodEntry
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="A method, backbone, data set or protocol.")],
+    name: Annotated[str, typer.Argument(help="A method, a data set, an optimizer, ...: see `hashbench list`.")],
     plugin: Plugins = None,
+    import_: Imports = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what a name is: source, defaults, presets, known deviations, published numbers."""
-    from hashbench.catalog import load_catalog
+    from hashbench.catalog import SECTIONS, load_catalog
     from hashbench.errors import UserError, did_you_mean
 
-    catalog = load_catalog(plugin or ())
-    sections = [s for s in ("methods", "protocols", "backbones", "datasets") if name in getattr(catalog, s)]
+    catalog = load_catalog(plugin or (), imports=import_ or ())
+    sections = [s for s in SECTIONS if name in catalog.section(s)]
     if not sections:
-        known = [n for s in ("methods", "protocols", "backbones", "datasets") for n in getattr(catalog, s)]
+        known = [n for s in SECTIONS for n in catalog.section(s)]
         raise UserError(f"nothing is named {name!r}. {did_you_mean(name, known)}")
     if as_json:
-        content = {s: getattr(catalog, s)[name].model_dump(mode="json", by_alias=True) for s in sections}
+        content = {s: catalog.section(s)[name].model_dump(mode="json", by_alias=True) for s in sections}
+        for s in sections:
+            if s != "protocols":
+                content[s]["defaults"] = catalog.defaults(s, name)
         typer.echo(json.dumps(content, indent=1))
         return
     for number, section in enumerate(sections):
@@ -38,24 +42,27 @@ def show(
 
 
 def _show(catalog: Catalog, section: str, name: str) -> None:
-    entry = getattr(catalog, section)[name]
+    entry = catalog.section(section)[name]
     typer.echo(f"{name} ({section[:-1]}): {entry.title}")
     typer.echo(f"  from       {catalog.sources[section, name]}")
     if section == "methods":
-        _show_method(name, entry)
+        _show_method(name, entry, catalog.defaults(section, name))
         return
-    for key, value in entry.model_dump(mode="json", by_alias=True, exclude={"title"}).items():
+    facts = entry.model_dump(mode="json", by_alias=True, exclude={"title", "hparams"})
+    if section != "protocols":
+        facts["defaults"] = catalog.defaults(section, name)
+    for key, value in facts.items():
         typer.echo(f"  {key:<16} {_text(value)}")
 
 
-def _show_method(name: str, entry: MethodEntry) -> None:
+def _show_method(name: str, entry: MethodEntry, defaults: dict[str, Any]) -> None:
     from hashbench.results.published import published
 
     typer.echo(f"  class      {entry.class_path} ({entry.kind})")
     if entry.paper:
         facts = [entry.paper.title, entry.paper.venue, entry.paper.url, f"[{entry.paper.key}]"]
         typer.echo(f"  paper      {', '.join(fact for fact in facts if fact)}")
-    typer.echo(f"  defaults   {_text(entry.hparams)}")
+    typer.echo(f"  defaults   {_text(defaults)}")
     if entry.kind == "deep":
         typer.echo(f"  optimizer  {_text(entry.optimizer)}")
         typer.echo(f"  schedule   {_text(entry.schedule)}")

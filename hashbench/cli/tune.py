@@ -53,7 +53,7 @@ def tune(
         raise UserError(f"--sampler {sampler}: no such sampler. {did_you_mean(sampler, SAMPLERS)}")
     workers.check()
     catalog = options.catalog()
-    space = with_changes(catalog.method(method), method, search or ())
+    space = with_changes(catalog, method, search or ())
     sets = options.sets or []
     shared = [word for word in sets if not is_hyper_parameter(word)]
     start = hyper_parameters(sets)

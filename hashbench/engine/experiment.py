@@ -41,6 +41,7 @@ class Experiment:
 
     Attributes:
         description: what methods share under this protocol, as plain values; `fingerprint` is its hash.
+        catalog: in which the names of the request are looked up.
         backbone_name: for the leaderboard: the backbone, or `raw` where a shallow method sees the inputs as they are.
     """
 
@@ -51,6 +52,7 @@ class Experiment:
     device: str
     description: dict[str, Any]
     backbone_name: str
+    catalog: Catalog
 
     @property
     def method_class(self) -> type:
@@ -91,6 +93,8 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter, *, features: bo
     settings = spec.settings
     device = choose_device(spec.device)
     launch_if_asked(device)
+    for name in catalog.metrics:  # they are computed wherever codes are evaluated
+        catalog.load_class("metrics", name)
     method_class = catalog.load_class("methods", spec.method)
     dataset = catalog.dataset(settings.dataset)
     if dataset.root_required and spec.data_root is None:
@@ -150,7 +154,7 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter, *, features: bo
     else:
         model = ShallowModel(_shallow(spec, method_class))
         backbone_name = backbone_name if settings.frozen or table.kind == "feature" else "raw"
-    return Experiment(spec, roles, feed, model, device, facts, backbone_name)
+    return Experiment(spec, roles, feed, model, device, facts, backbone_name, catalog)
 
 
 @lru_cache(maxsize=1)

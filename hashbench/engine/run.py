@@ -73,6 +73,8 @@ def run(
         Interrupted: Ctrl-C.
     """
     reporter = reporter or Reporter()
+    for note in spec.notes:
+        reporter.warning(note)
     _determinism()
     started = time.perf_counter()
     experiment = prepare(spec, catalog, reporter)

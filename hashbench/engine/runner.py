@@ -59,7 +59,7 @@ class HashRunner(Runner):
         if isinstance(model, DeepModel):
             loader = feed.training(roles.train)
             plain = feed.ordered(roles.train)
-            optimizer = build_optimizer(experiment.spec.optimizer, model.network)
+            optimizer = build_optimizer(experiment.spec.optimizer, model.network, experiment.catalog)
             self.view = TrainingView(
                 model,
                 optimizer,
@@ -72,7 +72,9 @@ class HashRunner(Runner):
             train_cfg["seed"] = experiment.spec.seed
             options = {
                 "optim_wrapper": OptimWrapper(optimizer),
-                "param_scheduler": build_schedule(experiment.spec.schedule, optimizer, settings.epochs, len(loader))
+                "param_scheduler": build_schedule(
+                    experiment.spec.schedule, optimizer, settings.epochs, len(loader), experiment.catalog
+                )
                 or None,
             }
         else:

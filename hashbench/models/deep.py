@@ -5,7 +5,7 @@ A method is one file with one class. Only `loss` must be written; everything els
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +58,8 @@ class DeepMethod(nn.Module):
         num_classes: C.
         num_train: N, number of training samples.
     """
+
+    kind: ClassVar[Literal["deep"]] = "deep"
 
     multilabel: bool = True
     """Whether the loss is defined for samples with several labels; where False, the harness refuses such data."""

@@ -17,6 +17,8 @@ class ShallowMethod(TransformerMixin, BaseEstimator):
     `random_state`. `fit` learns attributes with a trailing underscore. A subclass writes `_fit` and `_project`.
     """
 
+    kind: ClassVar[Literal["shallow"]] = "shallow"
+
     multilabel: bool = True
     """Whether `fit` is defined for multi-hot targets (unsupervised methods ignore targets)."""
 

@@ -53,7 +53,7 @@ def do_run(spec: RunSpec) -> Finished:
     logging.raiseExceptions = False  # a log on a full disk is no news; the run itself says so
     started = time.perf_counter()
     try:
-        outcome = run(spec, load_catalog(spec.plugins), resume=None)
+        outcome = run(spec, load_catalog(spec.plugins, imports=spec.imports), resume=None)
     except FolderInUseError as error:
         return Finished(spec, "in use", failure=str(error))
     except UserError as error:
@@ -108,7 +108,7 @@ def compute_features(spec: RunSpec, threads: int | None) -> None:
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(threads or before)
-        prepare(spec, load_catalog(spec.plugins), Reporter())
+        prepare(spec, load_catalog(spec.plugins, imports=spec.imports), Reporter())
     except Exception as error:
         # Each of the runs meets the same error and reports it; this was only to save them time.
         logging.getLogger("hashbench.sweep").info("features not computed ahead: %s", error)

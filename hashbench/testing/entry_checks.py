@@ -45,33 +45,16 @@ def check_constructor(subject: Subject) -> None:
         expect(parameter.annotation is not parameter.empty, f"hyper-parameter {name} has no type")
 
 
-def check_registry_defaults(subject: Subject) -> None:
-    """`hparams` of the entry are the constructor's, by name and by value.
-
-    Several entries may share a class; then one of them has the defaults, and the others differ in values only.
-    """
-    defaults = {name: parameter.default for name, parameter in subject.hparams.items()}
-    listed = subject.entry.hparams
-    expect(
-        set(listed) == set(defaults),
-        f"hparams of the entry are {_names(listed)}, those of the constructor {_names(defaults)}",
-    )
-    wrong = {name: (listed[name], defaults[name]) for name in listed if listed[name] != _plain(defaults[name])}
-    siblings = [entry for entry in subject.catalog.methods.values() if entry.class_path == subject.entry.class_path]
-    if len(siblings) > 1 and any(entry.hparams == {k: _plain(v) for k, v in defaults.items()} for entry in siblings):
-        return
-    expect(
-        not wrong,
-        "; ".join(
-            f"{name} is {ours!r} in the entry and {theirs!r} in the class" for name, (ours, theirs) in wrong.items()
-        ),
-    )
+def check_entry_hparams(subject: Subject) -> None:
+    """`hparams` of the entry, which replace defaults of the constructor, name arguments that it has."""
+    for name in subject.entry.hparams:
+        expect(name in subject.hparams, f"hparams: the constructor takes no {name}; it takes {_names(subject.hparams)}")
 
 
 def check_unknown_hparam(subject: Subject) -> None:
     """A hyper-parameter that does not exist is refused."""
     try:
-        build_method(subject, subject.entry.hparams | {"no_such_hyper_parameter": 1})
+        build_method(subject, subject.defaults | {"no_such_hyper_parameter": 1})
     except (TypeError, UserError):
         return
     expect(False, "the constructor accepts a hyper-parameter no_such_hyper_parameter")
@@ -95,7 +78,7 @@ def check_registry_entry(subject: Subject) -> None:
         for key in changes:
             section, dot, _ = key.partition(".")
             expect(
-                section in ("optimizer", "schedule") if dot else key in entry.hparams,
+                section in ("optimizer", "schedule") if dot else key in subject.hparams,
                 f"preset {preset}: {key} is neither a hyper-parameter nor of the form optimizer.KEY or schedule.KEY",
             )
 
@@ -115,7 +98,7 @@ def check_search_space(subject: Subject) -> None:
     for name, space in entry.search.items():
         section, dot, key = name.partition(".")
         known: Any = (
-            {"optimizer": entry.optimizer, "schedule": entry.schedule}.get(section, {}) if dot else entry.hparams
+            {"optimizer": entry.optimizer, "schedule": entry.schedule}.get(section, {}) if dot else subject.hparams
         )
         expect(
             (key if dot else name) in known,
@@ -147,8 +130,8 @@ def _refusal(subject: Subject, **options: Any) -> str | None:
         if subject.entry.kind == "shallow":  # its constructor only stores: what is refused is refused by fit
             build_method(subject, spec.hparams, BITS).fit(*blobs())  # type: ignore[operator, union-attr]
             return None
-        optimizer = build_optimizer(spec.optimizer, build_network(subject, spec.hparams))
-        build_schedule(spec.schedule, optimizer, epochs=10, steps_per_epoch=3)
+        optimizer = build_optimizer(spec.optimizer, build_network(subject, spec.hparams), subject.catalog)
+        build_schedule(spec.schedule, optimizer, epochs=10, steps_per_epoch=3, catalog=subject.catalog)
     except (UserError, TypeError, ValueError) as error:
         return str(error)
     return None
@@ -158,15 +141,10 @@ def _names(values: dict[str, Any]) -> str:
     return ", ".join(sorted(values)) or "none"
 
 
-def _plain(value: Any) -> Any:
-    """As YAML would give it."""
-    return list(value) if isinstance(value, tuple) else value
-
-
 COMMON = (
     check_class,
     check_constructor,
-    check_registry_defaults,
+    check_entry_hparams,
     check_unknown_hparam,
     check_registry_entry,
     check_presets,

@@ -122,7 +122,7 @@ class _Pair:
             self._answers("have not started", STARTING)
             self._met = True
         for connection in self._ours:
-            connection.send((subject.name, subject.plugins, subject.folder))
+            connection.send((subject.name, subject.plugins, subject.folder, subject.imports))
         answers = self._answers("give no answer", seconds)
         for answer in answers:
             expect(isinstance(answer, Measurement), f"on two processes: {answer}")
@@ -169,11 +169,11 @@ def _serve(rank: int, meeting: str, connection: Connection) -> None:
     connection.send("ready")
     while True:
         try:
-            name, plugins, folder = connection.recv()
+            name, plugins, folder, imports = connection.recv()
         except EOFError:
             return
         try:
-            answer: Measurement | str = measure(Subject.load(name, plugins, folder))
+            answer: Measurement | str = measure(Subject.load(name, plugins, folder, imports))
         except Exception as error:  # told to the process that asked, which fails the check
             answer = f"{type(error).__name__}: {one_line(error)}"
         connection.send(answer)

@@ -33,14 +33,17 @@ class BoundCheck:
 
 
 def parametrize_with_checks(
-    *names: str, plugins: Iterable[Path | str] = (), folder: Path | None = None
+    *names: str,
+    plugins: Iterable[Path | str] = (),
+    folder: Path | None = None,
+    imports: Iterable[Path | str] = (),
 ) -> pytest.MarkDecorator:
     """A pytest decorator that runs a test once for each check of each method; the test calls its argument `check`.
 
     Args:
         names: methods of the catalogue.
-        plugins, folder: where the catalogue is completed from, as in `hashbench.catalog.load_catalog`: `folder` is one
-            with a hashbench.yaml, the working folder if not given.
+        plugins, folder, imports: where the catalogue is completed from, as in `hashbench.catalog.load_catalog`:
+            `folder` is one with a hashbench.yaml, the working folder if not given.
 
     Raises:
         UserError: no such name, or a class that cannot be imported.
@@ -52,7 +55,7 @@ def parametrize_with_checks(
     """
     import pytest
 
-    subjects = Subject.load_all(names, plugins, folder)
+    subjects = Subject.load_all(names, plugins, folder, imports)
     return pytest.mark.parametrize(
         "check",
         [

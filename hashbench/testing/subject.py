@@ -22,30 +22,43 @@ class Subject:
 
     Attributes:
         name: in the catalogue.
-        catalog: what the name is looked up in; read from `plugins` and `folder` as by `load_catalog`.
+        catalog: what the name is looked up in; read from `plugins`, `folder` and `imports` as by `load_catalog`.
     """
 
     name: str
     catalog: Catalog = field(repr=False)
     plugins: tuple[Path, ...] = ()
     folder: Path | None = None
+    imports: tuple[Path, ...] = ()
 
     @classmethod
-    def load(cls, name: str, plugins: Iterable[Path | str] = (), folder: Path | None = None) -> Subject:
+    def load(
+        cls,
+        name: str,
+        plugins: Iterable[Path | str] = (),
+        folder: Path | None = None,
+        imports: Iterable[Path | str] = (),
+    ) -> Subject:
         """Find a method and import its class.
 
         Raises:
             UserError: no such name, or a class that cannot be imported.
         """
-        (subject,) = cls.load_all([name], plugins, folder)
+        (subject,) = cls.load_all([name], plugins, folder, imports)
         return subject
 
     @classmethod
-    def load_all(cls, names: Iterable[str], plugins: Iterable[Path | str], folder: Path | None) -> list[Subject]:
+    def load_all(
+        cls,
+        names: Iterable[str],
+        plugins: Iterable[Path | str],
+        folder: Path | None,
+        imports: Iterable[Path | str] = (),
+    ) -> list[Subject]:
         """As `load`, for several methods of one catalogue."""
         paths, folder = tuple(Path(path).resolve() for path in plugins), (folder or Path.cwd()).resolve()
-        catalog = load_catalog(paths, folder)
-        subjects = [cls(name, catalog, paths, folder) for name in names]
+        catalog = load_catalog(paths, folder, [Path(path) for path in imports])
+        subjects = [cls(name, catalog, paths, folder, catalog.imports) for name in names]
         for subject in subjects:
             catalog.load_class("methods", subject.name)
         return subjects
@@ -72,9 +85,14 @@ class Subject:
         return {name: p for name, p in self.arguments.items() if name not in GIVEN[self.entry.kind]}
 
     @property
+    def defaults(self) -> dict[str, Any]:
+        """Hyper-parameters as a run without any `--set` has them."""
+        return self.catalog.defaults("methods", self.name)
+
+    @property
     def quick_hparams(self) -> dict[str, Any]:
         """The defaults, with the changes by which a class says (`check_hparams`) that it is quick on few samples."""
-        return self.entry.hparams | getattr(self.method_class, "check_hparams", {})
+        return self.defaults | getattr(self.method_class, "check_hparams", {})
 
     def configuration(self, preset: str | None = None, sets: Sequence[str] = (), bits: int = 8) -> RunSpec:
         """What `hashbench run` would build the method with: hparams, optimizer and schedule."""

@@ -22,19 +22,24 @@ def checks_of(subject: Subject) -> list[Check]:
     return [*_named((*COMMON, *SHALLOW)), *sklearn_checks(subject)]
 
 
-def run_checks(name: str, plugins: Iterable[Path | str] = (), folder: Path | None = None) -> Iterator[Result]:
+def run_checks(
+    name: str,
+    plugins: Iterable[Path | str] = (),
+    folder: Path | None = None,
+    imports: Iterable[Path | str] = (),
+) -> Iterator[Result]:
     """Check a method of the catalogue, one result at a time.
 
     In a script, call this under `if __name__ == "__main__":`, since it starts two processes for deep methods.
 
     Args:
         name: of the method.
-        plugins, folder: as in `hashbench.catalog.load_catalog`.
+        plugins, folder, imports: as in `hashbench.catalog.load_catalog`.
 
     Raises:
         UserError: no such name, or a class that cannot be imported.
     """
-    subject = Subject.load(name, plugins, folder)
+    subject = Subject.load(name, plugins, folder, imports)
     if subject.entry.kind == "deep" and gloo_exists():
         start_pair()
     return (run_check(check, subject) for check in checks_of(subject))

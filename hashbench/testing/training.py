@@ -81,7 +81,7 @@ class ShortTraining:
         self.network = build_network(subject, subject.quick_hparams, seed)
         self.method = self.network.method
         self.model = DeepModel(self.network, CLASSES, precision)
-        self.optimizer = build_optimizer(subject.entry.optimizer, self.network)
+        self.optimizer = build_optimizer(subject.entry.optimizer, self.network, subject.catalog)
         rows, plain = np.arange(len(self.table)), DeviceTransform("feature")
         feed = Feed(self.table, plain, plain, BATCH, "cpu", seed, rank(), world_size())
         self.loader = feed.training(rows)

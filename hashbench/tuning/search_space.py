@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from hashbench.catalog import MethodEntry
+from hashbench.catalog import Catalog
 from hashbench.catalog.request import parse_sets
 from hashbench.catalog.set_values import check_hyper_parameters
 from hashbench.errors import UserError, did_you_mean
@@ -81,27 +81,28 @@ def checked(entry: Mapping[str, list[Any]], where: str) -> tuple[str, list[Any]]
     return kind, options
 
 
-def with_changes(entry: MethodEntry, method: str, words: Sequence[str]) -> dict[str, dict[str, list[Any]]]:
+def with_changes(catalog: Catalog, method: str, words: Sequence[str]) -> dict[str, dict[str, list[Any]]]:
     """The space of a method's entry with what `--search` says: `KEY=log LOW HIGH`, `KEY=uniform LOW HIGH` or
     `KEY=choice A B ...`, which replace an entry or add one.
 
     Raises:
         UserError: text of another form, a key that is no hyper-parameter of the method, or nothing to search.
     """
-    space = {name: dict(kinds) for name, kinds in entry.search.items()}
+    space = {name: dict(kinds) for name, kinds in catalog.method(method).search.items()}
+    defaults = catalog.defaults("methods", method)
     for text in words:
         name, equals, rest = text.partition("=")
         kind, *values = rest.split() or [""]
         if not equals or not name or kind not in _KINDS:
             raise UserError(f"--search {text!r}: expected 'KEY=log 0.1 1', 'KEY=uniform 0 1' or 'KEY=choice a b'")
-        known = [*entry.hparams, "optimizer.KEY", "schedule.KEY"]
-        if name not in entry.hparams and name.partition(".")[0] not in ("optimizer", "schedule"):
+        known = [*defaults, "optimizer.KEY", "schedule.KEY"]
+        if name not in defaults and name.partition(".")[0] not in ("optimizer", "schedule"):
             raise UserError(
                 f"--search {name}: method {method} has no such hyper-parameter. {did_you_mean(name, known)}"
             )
         space[name] = {kind: [parse_sets([f"{name}={value}"], "--search")[name] for value in values]}
         for value in space[name][kind]:
-            check_hyper_parameters(method, entry, {name: value}, "--search")
+            check_hyper_parameters(catalog, method, {name: value}, "--search")
     if not space:
         raise UserError(
             f"method {method} has no search space in its registry entry: give one with --search 'KEY=log LOW HIGH'"

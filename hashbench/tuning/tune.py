@@ -176,7 +176,7 @@ def try_setting(number: int, values: dict[str, Any], spec: RunSpec, defaults: Ru
     own = folder / f"trial{number}-{os.getpid()}"
     try:
         own.mkdir(parents=True, exist_ok=True)
-        catalog = load_catalog(spec.plugins)
+        catalog = load_catalog(spec.plugins, imports=spec.imports)
         experiment = prepare(spec, catalog, Reporter())
         config = make_config(spec, "deep" if isinstance(experiment.model, DeepModel) else "shallow")
         runner = HashRunner(experiment, config, own, Reporter(), False, f"{own.name}-{time.monotonic_ns()}")
@@ -207,7 +207,7 @@ def _is_refused(spec: RunSpec) -> bool:
     from hashbench.engine.reporter import Reporter
 
     try:
-        prepare(spec, load_catalog(spec.plugins), Reporter())
+        prepare(spec, load_catalog(spec.plugins, imports=spec.imports), Reporter())
     except UserError:
         return True
     return False

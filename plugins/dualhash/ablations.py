@@ -13,9 +13,6 @@ from hashbench.models.deep import require
 from hashbench_dualhash.likelihood import LikelihoodHash, choose
 from hashbench_dualhash.split import REDUCTIONS, SplitHash
 from hashbench_dualhash.split_state import PrimalState, WeaklyConvexState
-from hashbench_dualhash.stom import StoM
-
-__all__ = ["PrimalHash", "StoM", "StoMHashWCR", "SubgradientHash"]
 
 REGULARIZERS = {
     "abs": lambda gap: gap.abs(),

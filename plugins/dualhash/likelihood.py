@@ -11,9 +11,6 @@ from hashbench.models.deep import require
 from hashbench_dualhash.losses import pairwise, pointwise, triplet
 from hashbench_dualhash.record import EpochRecord
 from hashbench_dualhash.split_state import parts
-from hashbench_dualhash.stom import StoM
-
-__all__ = ["LikelihoodHash", "StoM"]
 
 SIMILARITY_LOSSES = ("pairwise", "pointwise", "triplet")
 OUTPUTS = {"tanh": torch.tanh, "softsign": nn.functional.softsign, "linear": lambda logits: logits}

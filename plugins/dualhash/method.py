@@ -20,10 +20,6 @@ from torch import Tensor
 from hashbench.models import CodeBatch, FitContext, passes_on_to
 from hashbench_dualhash.dual_state import DualState, RememberingDualState
 from hashbench_dualhash.split import SplitHash
-from hashbench_dualhash.stom import StoM
-from hashbench_dualhash.storm import StoRM
-
-__all__ = ["DualHashStoM", "DualHashStoRM", "StoM", "StoRM"]
 
 
 class DualHashStoM(SplitHash):

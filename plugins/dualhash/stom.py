@@ -13,13 +13,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from mmengine.registry import OPTIMIZERS
 from torch import Tensor
 
 from hashbench.errors import UserError
 
 
-@OPTIMIZERS.register_module(force=True)
 class StoM(torch.optim.Optimizer):
     """Momentum in iPALM form.
 

@@ -12,14 +12,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from mmengine.registry import OPTIMIZERS
 from torch import Tensor
 
 from hashbench.errors import UserError
 from hashbench_dualhash.stom import check_not_negative
 
 
-@OPTIMIZERS.register_module(force=True)
 class StoRM(torch.optim.Optimizer):
     """STORM with the same batch at the old and at the new parameters.
 

@@ -16,7 +16,6 @@ methods:
   toy:
     class: toy_methods:Toy
     kind: deep
-    hparams: {alpha: 1.0, kill_at: -1, dropout: 0.0}
     optimizer: {type: SGD, lr: 0.05, momentum: 0.9}
     schedule: {type: cosine}
     presets: {strong: {alpha: 2.0, optimizer.lr: 0.1}}
@@ -30,13 +29,11 @@ methods:
   killed_stom:
     class: toy_methods:KilledStoM
     kind: deep
-    hparams: {kill_at: -1}
     optimizer: {type: StoM, lr: 0.05, beta: 0.9, gamma: 0.9}
     schedule: {type: cosine}
   killed_storm:
     class: toy_methods:KilledStoRM
     kind: deep
-    hparams: {kill_at: -1}
     optimizer: {type: StoRM, lr: 0.1, a: 0.1}
     schedule: {type: power}
   toy_single_label:

@@ -77,8 +77,9 @@ def test_a_search_that_is_rebuilt_asks_what_it_would_have_asked(sampler):
 
 def test_search_words_replace_and_add(catalog):
     entry = catalog.method("toy").model_copy(update={"search": {"alpha": {"log": [1.0, 2.0]}}})
+    catalog.methods["toy"] = entry
     space = with_changes(
-        entry,
+        catalog,
         "toy",
         [
             "alpha=uniform 0 1e-1",
@@ -114,13 +115,13 @@ def test_search_words_replace_and_add(catalog):
 )
 def test_wrong_search_words_are_one_line(catalog, words, match):
     with pytest.raises(UserError, match=match) as refused:
-        with_changes(catalog.method("toy"), "toy", [words])
+        with_changes(catalog, "toy", [words])
     assert "\n" not in str(refused.value)
 
 
 def test_a_method_without_a_space_needs_one(catalog):
     with pytest.raises(UserError, match=r"no search space.*--search"):
-        with_changes(catalog.method("toy"), "toy", [])
+        with_changes(catalog, "toy", [])
 
 
 @pytest.mark.parametrize("value", [0.1, 1e-05, 3, True, False, None, "soft", "true story"])

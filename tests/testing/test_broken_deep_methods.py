@@ -13,7 +13,6 @@ SGD = {"type": "SGD", "lr": 0.05}
 GOOD = {
     "kind": "deep",
     "title": "a toy",
-    "hparams": {"alpha": 1.0},
     "optimizer": SGD,
     "deviations": ["No paper: a toy."],
 }
@@ -111,8 +110,7 @@ def test_broken_classes_are_caught(outcome, cls, check, reason):
     ("changes", "check", "reason"),
     [
         ({"kind": "shallow"}, "class", "no subclass of ShallowMethod"),
-        ({"hparams": {"alpha": 2.0}}, "registry_defaults", "alpha is 2.0 in the entry and 1.0 in the class"),
-        ({"hparams": {}}, "registry_defaults", "hparams of the entry are none"),
+        ({"hparams": {"alhpa": 2.0}}, "entry_hparams", "the constructor takes no alhpa; it takes alpha"),
         ({"title": " "}, "registry_entry", "no title"),
         ({"deviations": []}, "registry_entry", "no paper"),
         ({"presets": {"p": {"alpha": 2.0}}}, "registry_entry", "preset_notes are for none"),
@@ -155,7 +153,7 @@ def test_a_search_space_whose_corner_is_refused_is_caught(tmp_path):
         "        require(alpha * beta < 5, f'alpha * beta = {alpha * beta} must be < 5')\n"
     )
     search = {"alpha": {"log": [0.1, 3.0]}, "beta": {"log": [0.1, 3.0]}}
-    entry = {**GOOD, "class": "corner_method:Corner", "hparams": {"alpha": 1.0, "beta": 1.0}, "search": search}
+    entry = {**GOOD, "class": "corner_method:Corner", "search": search}
     (tmp_path / "hashbench.yaml").write_text(yaml.safe_dump({"methods": {"corner": entry}}))
     subject = Subject.load("corner", folder=tmp_path)
     (check,) = (c for c in checks_of(subject) if c.name == "search_space")
@@ -165,15 +163,17 @@ def test_a_search_space_whose_corner_is_refused_is_caught(tmp_path):
     )
 
 
-def test_entries_that_share_a_class_may_differ_from_its_defaults_once_one_has_them(tmp_path):
+def test_an_entry_may_replace_defaults_of_its_class(tmp_path):
     entries = {
         "first": {"class": "broken_deep:Good", **GOOD},
         "second": {"class": "broken_deep:Good", **GOOD, "hparams": {"alpha": 2.0}},
     }
     (tmp_path / "hashbench.yaml").write_text(yaml.safe_dump({"methods": entries}))
     subject = Subject.load("second", folder=tmp_path)
-    (check,) = (c for c in checks_of(subject) if c.name == "registry_defaults")
+    (check,) = (c for c in checks_of(subject) if c.name == "entry_hparams")
     assert run_check(check, subject).outcome == "pass"
+    assert subject.defaults == {"alpha": 2.0}
+    assert Subject.load("first", folder=tmp_path).defaults == {"alpha": 1.0}
 
 
 def test_what_does_not_apply_is_skipped_with_its_reason(outcome):

@@ -82,7 +82,6 @@ methods:
     class: broken_shallow:{cls}
     kind: shallow
     title: a toy
-    hparams: {{center: true}}
     deviations: ["No paper: a toy."]
 """
 
