@@ -17,15 +17,21 @@ from torch import Tensor
 from hashbench.errors import UserError
 from hashbench_dualhash.stom import check_not_negative
 
+_RIGHT_LOOP = """StoRM: step(closure) found no gradients; unlike LBFGS, it wants those of the present parameters first:
+    optimizer.zero_grad()
+    loss(batch).backward()
+    optimizer.step(closure)  # the closure zeroes the gradients and runs loss(batch).backward() of the same batch"""
+
 
 class StoRM(torch.optim.Optimizer):
     """STORM with the same batch at the old and at the new parameters.
 
     `step(closure)` expects the gradients at x_k, which the parameters hold, in `.grad`. It then moves the parameters to
     x_{k-1} and calls the closure, which must zero the gradients and run forward, loss and backward of the *same* batch
-    (same augmented inputs, same random state, running statistics left alone); then it moves to x_{k+1}. Weight decay is
-    part of F: it enters both gradients, each at its own point. Clip, if at all, before the step, and know that it then
-    acts on the first gradient only.
+    (same augmented inputs, same random state, running statistics left alone); then it moves to x_{k+1}. Afterwards the
+    parameters hold no gradients: those of the closure belong to another point. Weight decay is part of F: it enters
+    both gradients, each at its own point. Clip, if at all, before the step, and know that it then acts on the first
+    gradient only.
 
     Args:
         params: parameters or groups; lr and weight_decay may differ between groups.
@@ -74,8 +80,10 @@ class StoRM(torch.optim.Optimizer):
         """One iteration. Returns what the closure returned (the loss at x_{k-1}), None where it was not called.
 
         Raises:
-            UserError: no closure where the estimator needs one.
+            UserError: no closure where the estimator needs one, or one and no gradients: it is not called as LBFGS is.
         """
+        if closure is not None and all(p.grad is None for group in self.param_groups for p in group["params"]):
+            raise UserError(_RIGHT_LOOP)
         groups = [(g, [p for p in g["params"] if p.grad is not None]) for g in self.param_groups]
         params = [p for _, held in groups for p in held]
         fresh = _gradients(groups, own=True)
@@ -150,6 +158,8 @@ class StoRM(torch.optim.Optimizer):
                 loss = closure()
             old = dict(zip(params, _gradients(groups), strict=True))
             self._correct(params, fresh, {p: old[p] for p in moved})
+            for p in params:
+                p.grad = None
         finally:
             self.at_previous = False
             for p, point in zip(moved, present, strict=True):

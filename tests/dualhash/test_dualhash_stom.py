@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from mmengine.registry import OPTIMIZERS
 from torch import nn
 
 from hashbench.errors import UserError
+from hashbench.registry import OPTIMIZERS
 from hashbench_dualhash.stom import StoM
 
 

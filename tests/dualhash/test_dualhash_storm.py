@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from mmengine.registry import OPTIMIZERS
 from torch import nn
 
 from hashbench.errors import UserError
+from hashbench.registry import OPTIMIZERS
 from hashbench_dualhash.storm import StoRM
 
 SIZE = 5
@@ -124,6 +124,7 @@ def test_a_failing_closure_leaves_the_present_point():
     parameter = start()
     optimizer = StoRM([parameter], lr=0.1, a=0.2)
     list(train(parameter, optimizer, noise(2)))
+    parameter.grad = torch.ones_like(parameter)
     point = parameter.detach().clone()
 
     def closure():
@@ -188,6 +189,33 @@ def test_needs_a_closure():
     list(train(parameter, optimizer, noise(1)))
     with pytest.raises(UserError, match="needs a closure"):
         optimizer.step()
+
+
+def test_the_lbfgs_way_of_calling_it_is_refused_with_the_right_loop():
+    parameter = start()
+    optimizer = StoRM([parameter], lr=0.1, a=0.5)
+
+    def closure():
+        optimizer.zero_grad()
+        parameter.square().sum().backward()
+
+    def refused():
+        before = parameter.detach().clone()
+        with pytest.raises(UserError) as caught:
+            optimizer.step(closure)
+        lines = str(caught.value).splitlines()
+        assert [line.split("#")[0].strip() for line in lines[1:]] == [
+            "optimizer.zero_grad()",
+            "loss(batch).backward()",
+            "optimizer.step(closure)",
+        ]
+        torch.testing.assert_close(parameter.detach(), before, rtol=0, atol=0)
+
+    refused()
+    for _ in range(3):
+        closure()
+        optimizer.step(closure)
+    refused()  # not only at first: after a step no gradient is left that could be taken for a fresh one
 
 
 def test_registered_and_asks_for_a_closure():

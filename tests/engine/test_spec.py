@@ -26,8 +26,39 @@ def test_label_of_sets_does_not_depend_on_their_order(spec):
     assert spec(sets=["alpha=2", "kill_at=3"]).preset == spec(sets=["kill_at=3", "alpha=2"]).preset
 
 
-def test_another_optimizer_starts_its_options_anew(spec):
-    assert spec(sets=["optimizer.type=Adam"]).optimizer == {"type": "Adam", "lr": 0.05}
+def test_another_optimizer_says_which_options_it_drops(spec):
+    swapped = spec(sets=["optimizer.type=Adam"])
+    assert swapped.optimizer == {"type": "Adam", "lr": 0.05}
+    assert swapped.notes == ("optimizer.type=Adam: momentum=0.9 of SGD dropped",)
+    assert "notes" not in swapped.identity()
+    assert (
+        spec(sets=["optimizer.type=StoM", "optimizer.momentum=0.5"]).notes == ()
+    )  # it was given anew: the build says no
+    assert spec(sets=["optimizer.type=SGD"]).notes == ()
+    assert spec().notes == ()
+
+
+def test_what_every_optimizer_understands_is_kept(spec):
+    swapped = spec(method="dsh", sets=["optimizer.type=StoM"])
+    assert swapped.optimizer == {"type": "StoM", "lr": 0.05, "head_lr_mult": 1.0, "weight_decay": 0.0005}
+    assert swapped.notes == ("optimizer.type=StoM: momentum=0.9, nesterov=True of SGD dropped",)
+    without = spec(method="dsh", sets=["optimizer.type=Rprop"])  # it has no weight decay
+    assert without.optimizer == {"type": "Rprop", "lr": 0.05, "head_lr_mult": 1.0}
+    assert "weight_decay=0.0005" in without.notes[0]
+
+
+def test_options_of_the_new_optimizer_are_checked(spec):
+    assert spec(sets=["optimizer.type=StoRM", "optimizer.a=0.2"]).optimizer["a"] == 0.2
+    with pytest.raises(UserError, match=r"optimizer.a=much: expected a number, such as 0.05"):
+        spec(sets=["optimizer.type=StoRM", "optimizer.a=much"])
+    with pytest.raises(UserError, match=r"optimizer.betas=1: expected a list"):
+        spec(sets=["optimizer.type=Adam", "optimizer.betas=1"])
+
+
+def test_another_schedule_says_what_it_drops(spec):
+    spec_ = spec(method="dualhash_stom", preset="paper", sets=["schedule.type=cosine"])
+    assert spec_.schedule == {"type": "cosine"}
+    assert spec_.notes == ("schedule.type=cosine: steps=10, gamma=0.5 of step dropped",)
 
 
 def test_null_default_and_presets_widen_what_a_value_may_be(spec):

@@ -1,0 +1,41 @@
+"""StoM and StoRM train every deep method that there is."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+import torch
+
+from hashbench.catalog import Catalog, load_catalog
+from hashbench.catalog.request import resolve
+from hashbench.testing import Subject
+from hashbench.testing.training import FIRST, ShortTraining
+
+DEEP = [name for name, entry in load_catalog().methods.items() if entry.kind == "deep"]
+
+
+@lru_cache
+def trained_with(optimizer: str) -> Catalog:
+    """The catalogue with the optimizer of every deep method replaced as `--set optimizer.type=...` replaces it."""
+    catalog = load_catalog()
+    for name in DEEP:
+        spec = resolve(catalog, method=name, sets=[f"optimizer.type={optimizer}", "optimizer.lr=0.05"], out=Path())
+        catalog.methods[name] = catalog.methods[name].model_copy(update={"optimizer": spec.optimizer})
+    return catalog
+
+
+@pytest.mark.parametrize("optimizer", ["StoM", "StoRM"])
+@pytest.mark.parametrize("method", DEEP)
+def test_every_deep_method_trains(method, optimizer):
+    training = ShortTraining(Subject(method, trained_with(optimizer))).begin()
+    assert type(training.optimizer).__name__ == optimizer
+    before = [p.detach().clone() for p in training.network.code_layer.parameters()]
+    training.epoch(FIRST).epoch(FIRST + 1)
+    losses = [sum(terms.values()) for terms in training.losses]
+    assert all(abs(loss) < float("inf") for loss in losses)
+    moved = [not torch.equal(p, old) for p, old in zip(training.network.code_layer.parameters(), before, strict=True)]
+    assert any(moved)
+    if optimizer == "StoRM":  # two gradients of each sample but in the very first step
+        assert all("previous" in training.optimizer.state[p] for p in training.network.code_layer.parameters())
