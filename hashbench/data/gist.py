@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hashbench.backbones.feature_cache import FeatureCache
+from hashbench.cache import FeatureCache
 from hashbench.data.cifar10 import CIFAR10
 from hashbench.data.table import DataTable
 from hashbench.errors import UserError
@@ -165,7 +165,7 @@ class GistCIFAR10:
     Args:
         root: as for `CIFAR10`.
         dimensions: 384 or 512.
-        cache: folder of the computed features; None: the default of `FeatureCache`.
+        cache: folder of the computed features; None: `hashbench.cache.cache_root`.
     """
 
     def __init__(self, root: str | Path | None = None, dimensions: int = 384, cache: str | Path | None = None) -> None:

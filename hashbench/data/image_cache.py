@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from hashbench.atomic import atomic_write
-from hashbench.backbones.feature_cache import FeatureCache
+from hashbench.cache import cache_root
 from hashbench.data.decode import decode_all
 from hashbench.data.image_index import DataError, ImageIndex, Problem
 from hashbench.errors import UserError
@@ -48,7 +48,7 @@ def stored_images(index: ImageIndex, size: int) -> tuple[np.ndarray, str]:
         DataError: images that cannot be decoded, all of them.
         UserError: the cache folder cannot be written, or has no room.
     """
-    folder = FeatureCache().root / "images"
+    folder = cache_root() / "images"
     entry = folder / _digest(index, size)
     shape = (len(index), 3, size, size)
     found = _read(entry, shape)
