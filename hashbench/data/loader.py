@@ -102,12 +102,6 @@ class BatchLoader:
                 draw = self.transform.draw(count, generator(self.seed, "augment", epoch, number)).part(low, high)
             yield self._batch(order[start + low : start + high], draw)
 
-    def fetch(self, positions: ArrayLike | Tensor) -> dict[str, Tensor]:
-        """One batch of arbitrary positions in `indices`, never augmented."""
-        if not isinstance(positions, Tensor):
-            positions = torch.from_numpy(np.array(positions, dtype=np.int64))
-        return self._batch(positions.to(self.device), None)
-
     def _order(self, epoch: int) -> Tensor:
         if not self.shuffle:
             return torch.arange(len(self._rows))

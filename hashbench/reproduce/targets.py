@@ -60,10 +60,6 @@ class Setup(Entry):
             raise ValueError("a setup has either `full` or `missing`")
         return self
 
-    def at(self, budget: Budget) -> Stage | None:
-        """The stage of a budget."""
-        return {"smoke": self.smoke, "cpu": self.cpu, "full": self.full}[budget]
-
 
 class Part(Entry):
     """Some rows of a table: methods under one setup.

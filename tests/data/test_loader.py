@@ -132,17 +132,6 @@ def test_processes_divide_the_batches_of_one(world_size, batch_size, count, shuf
         assert all(torch.equal(one[key], other[key]) for key in one)
 
 
-def test_fetch_gives_rows_as_they_are():
-    mine = loader(shuffle=True, transform=CROPS)
-    wanted = np.array([7, 7, 0, 49])
-    wanted.flags.writeable = False
-    for asked in (wanted, [7, 7, 0, 49], torch.tensor([7, 7, 0, 49])):
-        batch = mine.fetch(asked)
-        assert batch["index"].tolist() == [7, 7, 0, 49]
-        assert torch.equal(batch["inputs"], PLAIN(PIXELS[ROWS[wanted]]))
-        assert torch.equal(batch["labels"], TABLE.labels[ROWS[wanted]])
-
-
 def test_loaders_share_the_data_on_a_device():
     a, b = (BatchLoader(TABLE, rows, batch_size=4, transform=PLAIN, device="meta") for rows in (ROWS, ROWS[:5]))
     assert a._store is b._store
