@@ -39,7 +39,7 @@ def check_data(
     from hashbench.catalog import load_catalog
     from hashbench.data.duplicates import content_ids
     from hashbench.data.image_index import DataError
-    from hashbench.data.load import make_dataset
+    from hashbench.data.load import load_table
     from hashbench.errors import UserError, did_you_mean
 
     catalog = load_catalog(plugin or (), imports=import_ or ())
@@ -50,12 +50,12 @@ def check_data(
         raise UserError(f"check-data: no protocol and no data set named {dataset!r}. {did_you_mean(dataset, known)}")
     entry = catalog.datasets[dataset]
     hparams = {**entry.hparams, **(protocol.dataset_hparams if protocol else {}), **_options(sets or ())}
-    data = make_dataset(catalog.load_class("datasets", dataset), data_root, hparams)
+    dataset_class = catalog.load_class("datasets", dataset)
     faults = False
     ids: np.ndarray | None = None
     rows: LabelledRows | None
     try:
-        table = data.load()
+        table = load_table(dataset_class, data_root, hparams)
         rows, ids = table, content_ids(table)
         _print_table(table, ids)
     except DataError as error:

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from hashbench.data.array_file import describe, read_arrays
 from hashbench.data.table import DataTable
-from hashbench.data.targets import encode, is_vector
+from hashbench.data.targets import is_vector
 from hashbench.errors import UserError
 
 FEATURE_NAMES = ("features", "feature", "feats", "feat", "fea", "x", "data", "inputs", "input", "embeddings")
@@ -164,17 +163,7 @@ class Features:
     def _table(
         self, matrix: np.ndarray, targets: np.ndarray, labels: str, split: Mapping[str, np.ndarray] | None
     ) -> DataTable:
-        encoded = encode(targets, f"features: {self.path}: {labels}")
-        with np.errstate(over="ignore"):
-            inputs = np.ascontiguousarray(matrix, dtype=np.float32)
-        return DataTable(
-            name=self.path.name,
-            inputs=torch.from_numpy(inputs),
-            labels=torch.from_numpy(encoded.labels),
-            num_classes=encoded.num_classes,
-            class_names=encoded.class_names,
-            split=split,
-        )
+        return DataTable.from_arrays(self.path.name, matrix, targets, split, f"features: {self.path}: {labels}")
 
     def _error(self, what: str, arrays: Mapping[str, np.ndarray]) -> UserError:
         return UserError(f"features: {self.path}: {what}. It holds: {describe(arrays)}")

@@ -17,7 +17,7 @@ STORED_SIZE = 256
 
 
 class ImageSet(ABC):
-    """A data set of image files.
+    """A data set of image files: a subclass says which ones (`index`), and this decodes and keeps them.
 
     Args:
         size: pixels a side at which images are stored.
