@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -117,7 +116,6 @@ def test_the_page_has_a_file_of_twenty_lines():
     assert set(files_of_the_page()) == {"rings.py", "shapes.py", "hashbench.yaml"}
 
 
-@pytest.mark.skipif(find_spec("hashbench.registry") is None, reason="no registry yet that one decorates into")
 def test_the_decorated_file_of_the_page_is_checked_and_trained_on(cli, tmp_path):
     (tmp_path / "rings.py").write_text(files_of_the_page()["rings.py"])
     code, out, err = cli("check-data", "rings", "--import", "rings.py")
