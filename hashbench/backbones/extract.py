@@ -22,7 +22,7 @@ def extract_features(
         device: where the computation happens.
         precision: 'fp32', or 'bf16' for autocast.
 
-    Yields (b, out_features) float32, one array a batch.
+    Yields (b, out_features) float32, one array per batch.
     """
     device = torch.device(device)
     with evaluation_mode(module):

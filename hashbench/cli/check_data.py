@@ -127,7 +127,7 @@ def _print_facts(name: str, facts: dict[str, str]) -> None:
 
 
 def _classes(rows: LabelledRows) -> str:
-    return f"{rows.num_classes} ({'several labels a row' if rows.multilabel else 'one a row'})"
+    return f"{rows.num_classes} ({'several labels per row' if rows.multilabel else 'one per row'})"
 
 
 def _check_split(name: str, protocol: ProtocolEntry, rows: LabelledRows, ids: np.ndarray | None) -> list[str]:
@@ -143,7 +143,7 @@ def _check_split(name: str, protocol: ProtocolEntry, rows: LabelledRows, ids: np
     except SplitError as error:
         return error.problems
     view = Table(title=f"protocol {name}, version {protocol.version}")
-    for heading in ("role", "rows", "classes", "fewest a class", "most a class", "no label", "repeated rows"):
+    for heading in ("role", "rows", "classes", "fewest per class", "most per class", "no label", "repeated rows"):
         view.add_column(heading, justify="left" if heading == "role" else "right", no_wrap=heading == "role")
     for facts in role_facts(rows, split, ids):
         view.add_row(facts.role, *("-" if number is None else f"{number:,}" for number in facts[1:]))

@@ -26,7 +26,7 @@ class CIFAR10:
 
     Args:
         root: a folder that holds `cifar-10-batches-py`, or that folder itself. Where it holds neither, the data are
-            downloaded into it. None: `hashbench.cache.cache_root`.
+            downloaded into it. None: the cache, `hashbench.cache.cache_root`.
     """
 
     source: type[datasets.CIFAR10] = datasets.CIFAR10

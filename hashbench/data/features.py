@@ -36,10 +36,10 @@ class Features:
     """A feature data set in a file.
 
     Looked for, without regard to case: one matrix of features and labels for all rows (`X` and `Y`, `data` and
-    `target`, ...), else a pair a part (`traindata`, `traingnd`, `testdata`, `testgnd`), which becomes one table with a
-    split. Matrices may lie on their side, with a column a sample. Arrays of row numbers or masks named after a role
-    (`train`, `val_idx`, `ind_test`) become the split of the table; row numbers count from 0, in .mat files from 1
-    unless a 0 occurs.
+    `target`, ...), else one pair per part (`traindata`, `traingnd`, `testdata`, `testgnd`), which becomes one table
+    with a split. Matrices may lie on their side, with one column per sample. Arrays of row numbers or masks named after
+    a role (`train`, `val_idx`, `ind_test`) become the split of the table; row numbers count from 0, in .mat files from
+    1 unless a 0 occurs.
 
     Args:
         root: the file, .npz or .mat (not v7.3).
@@ -116,7 +116,7 @@ class Features:
         return self._table(matrix, targets, ", ".join(pair["labels"] for pair in pairs.values()), split)
 
     def _upright(self, arrays: Mapping[str, np.ndarray], features: str, labels: str) -> tuple[np.ndarray, np.ndarray]:
-        """Features (N, d) and labels (N,) or (N, C) with a row a sample, turned where they lie on their side."""
+        """Features (N, d) and labels (N,) or (N, C) with one row per sample, turned where they lie on their side."""
         x, y = arrays[features], arrays[labels]
         if x.ndim != 2 or x.dtype.kind not in "biuf":
             raise self._error(f"{features} is no matrix of real numbers; name another with features=NAME", arrays)

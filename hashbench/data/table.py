@@ -196,7 +196,9 @@ class DataTable:
                 )
         elif labels.ndim == 2 and labels.dtype == torch.uint8:
             if labels.shape[1] != self.num_classes:
-                raise UserError(f"{where}: {labels.shape[1]} columns for {self.num_classes} classes; give one a class")
+                raise UserError(
+                    f"{where}: {labels.shape[1]} columns for {self.num_classes} classes; give one per class"
+                )
             bad = (labels > 1).any(dim=1).nonzero().flatten()
             if len(bad):
                 raise UserError(f"{where}: a multi-hot matrix holds 0 and 1 only, other values in {_rows(bad)}")

@@ -64,7 +64,7 @@ def shipped_manifests() -> dict[str, Traversable]:
 
 
 def read_manifest(manifest: str, allow: Mapping[str, int] | None = None) -> Split:
-    """Read a shipped manifest by name, or a file by its path ending in .npz or .json: one array of row numbers a role.
+    """Read a shipped manifest by name, or a file by its path, .npz or .json: one array of row numbers per role.
 
     `train`, `validation` and `test` are required; `database` defaults to train, `validation_database` to the database.
     `allow` as in `Split`.

@@ -127,7 +127,7 @@ def find_target(name: str) -> Target:
     """The target of a name.
 
     Raises:
-        UserError: there is none, or it is a table or figure without measured numbers.
+        UserError: there is none of that name among those with measured numbers.
     """
     known = targets_file().targets
     if name not in known:

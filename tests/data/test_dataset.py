@@ -18,6 +18,8 @@ from hashbench.data.image_folder import ImageFolder
 from hashbench.data.load import make_dataset
 from hashbench.errors import UserError
 
+pytestmark = pytest.mark.usefixtures("as_before")
+
 PAGE = Path(__file__).parents[2] / "docs" / "adding_a_dataset.md"
 RUN = ("run", "--method", "dualhash_likelihood", "--epochs", "1", "--bits", "8")
 

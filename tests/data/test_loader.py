@@ -161,10 +161,10 @@ def test_caller_s_indices_are_copied():
         ({"indices": [[1, 2]]}, "at least one row number"),
         ({"indices": [0, 60]}, "rows 0..60 are asked for, the table has 0..59"),
         ({"indices": [-1, 3]}, "rows -1..3 are asked for"),
-        ({"batch_size": 1, "shuffle": True}, "at least 2 needed .two samples a process"),
+        ({"batch_size": 1, "shuffle": True}, "at least 2 needed .two samples per process"),
         ({"indices": [4], "shuffle": True}, "from 1 rows over 1 process.*at least 2 needed"),
         ({"batch_size": 7, "shuffle": True, "world_size": 4}, "at least 8 needed"),
-        ({"indices": [1, 2], "world_size": 3}, "at least 3 needed .one sample a process"),
+        ({"indices": [1, 2], "world_size": 3}, "at least 3 needed .one sample per process"),
         ({"batch_size": 0}, "a batch of 0"),
     ],
 )
