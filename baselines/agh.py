@@ -101,7 +101,7 @@ class AGH(ShallowMethod):
 
 
 def anchor_weights(distances: Matrix, nearest: int, sigma: float) -> scipy.sparse.csr_matrix:
-    """(N, m) squared distances -> Z, (N, m) with `nearest` positive entries a row that sum to 1."""
+    """(N, m) squared distances -> Z, (N, m) with `nearest` positive entries per row that sum to 1."""
     columns = np.argpartition(distances, nearest - 1, axis=1)[:, :nearest]
     exponents = -np.take_along_axis(distances, columns, axis=1) / sigma**2
     weights = np.exp(exponents - exponents.max(axis=1, keepdims=True))  # far from all anchors exp alone would be 0 / 0

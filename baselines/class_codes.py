@@ -46,7 +46,7 @@ class ClassCodes(DeepMethod):
     def begin_fit(self, fit: FitContext) -> None:
         if fit.labels.ndim == 2 and self.mode == "hard":
             raise UserError(
-                "class_codes: mode hard picks one class a sample, and here samples have several: set mode=soft"
+                "class_codes: mode hard picks one class per sample, and here samples have several: set mode=soft"
             )
         self.codewords.copy_(hash_centers(self.num_classes, self.bits, fit.generator))
         self.several.fill_(fit.labels.ndim == 2)

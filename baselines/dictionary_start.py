@@ -45,7 +45,7 @@ class DictionaryStart:
         given = min(self.num_train, self.samples)
         require(
             self.bits <= given,
-            f"{self.method}: K-SVD makes a dictionary of {self.bits} atoms, one a bit, from no fewer samples and is "
+            f"{self.method}: K-SVD makes a dictionary of {self.bits} atoms, one per bit, from no fewer samples and is "
             f"given {given}: take fewer bits, more samples or a larger ksvd_samples, or set init=random",
         )
 

@@ -1,9 +1,7 @@
-"""How far apart C codewords of K bits can be: the Gilbert-Varshamov and the Hamming bound, in whole numbers.
+"""How far apart C codewords of K bits can be: the Gilbert-Varshamov bound, in whole numbers.
 
-With V(K, r) = sum_{j <= r} binom(K, j), the number of words within distance r of one:
-
-    Gilbert-Varshamov   C words at pairwise distance >= d exist if C V(K, d - 1) <= 2^K
-    Hamming             C words at pairwise distance >= d do not exist if C V(K, floor((d - 1) / 2)) > 2^K
+With V(K, r) = sum_{j <= r} binom(K, j), the number of words within distance r of one, C words at pairwise distance >= d
+exist if C V(K, d - 1) <= 2^K.
 
 Wang, Pan, Liu, Zhang, Xu, Deep Hashing with Minimal-Distance-Separated Hash Centers (CVPR 2023), section 3.2. The
 floats of the authors' code give the same values; whole numbers give them for every K.
@@ -31,12 +29,6 @@ def target_distance(bits: int, words: int) -> int:
     """What MDSHC asks for: the first d with C V(K, d - 1) >= 2^K, at most K; mostly one more than is guaranteed."""
     _check(bits, words)
     return next((d for d in range(1, bits + 1) if words * ball(bits, d - 1) >= 1 << bits), bits)
-
-
-def largest_distance(bits: int, words: int) -> int:
-    """The largest d <= K that the Hamming bound does not exclude."""
-    _check(bits, words)
-    return max(d for d in range(1, bits + 1) if words * ball(bits, (d - 1) // 2) <= 1 << bits)
 
 
 def _check(bits: int, words: int) -> None:

@@ -1,4 +1,4 @@
-"""Hash centres: one K-bit word a class, every two of them at least d bits apart, and far apart on average.
+"""Hash centres: one K-bit word per class, every two of them at least d bits apart, and far apart on average.
 
     minimise sum_{i != j} <h_i, h_j>   subject to   <h_i, h_j> <= K - 2d,   h_i in {-1, +1}^K
 

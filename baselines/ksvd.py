@@ -1,6 +1,6 @@
 """K-SVD: a dictionary in which every sample is a combination of few atoms.
 
-    minimise |Y - D X|^2   over unit atoms D (n, N) and codes X (N, M) with at most T non-zeros a column
+    minimise |Y - D X|^2   over unit atoms D (n, N) and codes X (N, M) with at most T non-zeros per column
 
 by turns of orthogonal matching pursuit for X and, atom by atom, a rank-one approximation of what the other atoms leave,
 for the samples that use it: atom and its coefficients change together. Aharon, Elad, Bruckstein (2006).
@@ -90,7 +90,7 @@ def pursuit(dictionary: Matrix, signals: Matrix, sparsity: int) -> Matrix:
         sparsity: T; at most N and n are used.
 
     Returns:
-        X, (N, M), at most T non-zeros a column.
+        X, (N, M), at most T non-zeros per column.
     """
     steps = min(sparsity, *dictionary.shape)
     gram, inner = dictionary.T @ dictionary, dictionary.T @ signals

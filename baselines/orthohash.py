@@ -2,8 +2,8 @@
 
     v = BN(W x),   L = cross-entropy of softmax_j( s (cos(v, c_j) - m y_j) ) against y
 
-c_j in {-1, +1}^K are fixed codewords, one a class. The cosine pulls v to a vertex of the cube: no quantisation term is
-needed; batch normalisation balances the bits. Several labels: y / sum(y) as soft target, the margin on each of them.
+c_j in {-1, +1}^K are fixed codewords, one per class. The cosine pulls v to a vertex of the cube: no quantisation term
+is needed; batch normalisation balances the bits. Several labels: y / sum(y) as soft target, the margin on each of them.
 """
 
 from __future__ import annotations

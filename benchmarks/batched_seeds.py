@@ -107,7 +107,7 @@ def main() -> None:
         f"{options.seeds} heads {options.width} -> {options.hidden} -> {options.bits}, batch {options.batch}, ", end=""
     )
     print(f"{options.device}, {options.threads} threads, torch {torch.__version__}")
-    print(f"one by one {1e3 * statistics.median(a for a, _ in counted):.2f} ms a step of all, ", end="")
+    print(f"one by one {1e3 * statistics.median(a for a, _ in counted):.2f} ms per step of all, ", end="")
     print(f"batched {1e3 * statistics.median(b for _, b in counted):.2f} ms")
     low, _, high = statistics.quantiles(ratios, n=4)
     print(f"batched / one by one: median {statistics.median(ratios):.3f}, quartiles {low:.3f} to {high:.3f}")

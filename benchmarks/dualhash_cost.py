@@ -107,7 +107,7 @@ def measure(catalog: Catalog, name: str, problem: dict, bits: int, data: Path, r
     base = seconds[METHODS[0]][2:]
     steps = len(trainings[METHODS[0]].loader)
     milliseconds = 1e3 * statistics.median(cpu for cpu, _ in base) / steps
-    print(f"{name}, {bits} bits, {steps} steps an epoch: the likelihood alone {milliseconds:.2f} ms of CPU a step")
+    print(f"{name}, {bits} bits, {steps} steps per epoch: the likelihood alone {milliseconds:.2f} ms of CPU a step")
     for method, aim in AIMS.items():
         cells = []
         for clock, word in enumerate(("CPU", "wall")):
@@ -115,7 +115,7 @@ def measure(catalog: Catalog, name: str, problem: dict, bits: int, data: Path, r
             cells.append(f"{word} {statistics.median(ratios):.3f} ({min(ratios):.3f} .. {max(ratios):.3f})")
         samples = trainings[method].method.num_train
         memory = trainings[method].state_bytes() / (samples * bits)
-        print(f"  {method:<15} {', '.join(cells)}, aim {aim}; state: {memory:g} bytes a sample and bit")
+        print(f"  {method:<15} {', '.join(cells)}, aim {aim}; state: {memory:g} bytes per sample and bit")
 
 
 if __name__ == "__main__":

@@ -140,7 +140,7 @@ def main() -> None:
         print(f"{arguments.runs} runs, {size / 2**20:.1f} MiB of result.json")
         runs = timed("read", lambda: find_runs(root / "runs").runs)
         records = [run.record for run in runs]
-        queries = timed("read the values a query", lambda: over_queries(runs, "map")).values
+        queries = timed("read the values per query", lambda: over_queries(runs, "map")).values
         frame = timed("table with ranks", lambda: table(records, queries=queries))
         differences = headings(records)
         timed(

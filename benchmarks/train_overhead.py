@@ -111,7 +111,7 @@ def main() -> None:
     counted = pairs[2:-1]  # warm-up, and the last epoch, which is followed by the validation
     ratios = [a / b for a, b in counted]
     where = f"{ours.device}, {torch.get_num_threads()} threads"
-    print(f"{options.method} on {options.protocol}, {where}, {steps} steps an epoch")
+    print(f"{options.method} on {options.protocol}, {where}, {steps} steps per epoch")
     unit = "ms" if torch.device(ours.device).type == "cuda" else "ms of CPU"
     print(f"harness {1e3 * statistics.median(a for a, _ in counted) / steps:.2f} {unit} a step, ", end="")
     print(f"bare loop {1e3 * statistics.median(b for _, b in counted) / steps:.2f} {unit} a step")

@@ -1,4 +1,7 @@
-"""The two ways in which a request ends early. A traceback is for bugs; these are for people."""
+"""The three ways in which a request ends early: it was wrong, it failed, it was interrupted.
+
+A traceback is for bugs; the messages of these are for people.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,24 @@ def cli(capfd, tmp_path, monkeypatch) -> Callable[..., tuple[int, str, str]]:
         return ended.value.code, captured.out, captured.err  # type: ignore[return-value]
 
     return call
+
+
+@pytest.fixture
+def as_before(monkeypatch, tmp_path) -> Iterator[None]:
+    """Nothing that a test registers by a decorator, or imports from its folder, outlives it."""
+    from hashbench import registry
+    from hashbench.catalog.registered import registered
+
+    kept = {(one.section, one.name) for one in registered()}
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield
+    registries = {one.section: one for one in vars(registry).values() if isinstance(one, registry.Registry)}
+    for one in registered():
+        if (one.section, one.name) not in kept:
+            registries[one.section].unregister(one.name)
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
 @pytest.fixture

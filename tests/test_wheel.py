@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+import hashbench
+
 REPOSITORY = Path(__file__).parents[1]
 PACKAGES = {"hashbench": "hashbench", "hashbench_baselines": "baselines", "hashbench_dualhash": "plugins/dualhash"}
 
@@ -42,6 +44,10 @@ def test_wheel_holds_every_file_of_every_package(wheel):
     assert shipped - names == set()
     tops = {name.partition("/")[0] for name in names if not name.partition("/")[0].endswith(".dist-info")}
     assert tops == set(PACKAGES)
+
+
+def test_wheel_has_the_version_of_the_code(wheel):
+    assert wheel.name.startswith(f"hashbench-{hashbench.__version__}-")
 
 
 def test_installed_wheel_runs_the_main_job_outside_the_repository(wheel, tmp_path):

@@ -1,4 +1,4 @@
-"""Evaluation mode for a while."""
+"""Evaluation mode for the length of a `with` block."""
 
 from __future__ import annotations
 

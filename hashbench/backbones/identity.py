@@ -9,7 +9,7 @@ class Identity(nn.Module):
     """Hands its input on, flattened to rows.
 
     Args:
-        in_features: values a row: the feature's length, or C * H * W for images.
+        in_features: values per row: the feature's length, or C * H * W for images.
     """
 
     def __init__(self, in_features: int) -> None:

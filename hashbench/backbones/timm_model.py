@@ -48,7 +48,7 @@ class TimmModel(nn.Module):
 
 
 def _width(model: nn.Module) -> int:
-    """Features a row: some models (MobileNetV3) widen them once more after pooling."""
+    """Features per row: some models (MobileNetV3) widen them once more after pooling."""
     return getattr(model, "head_hidden_size", None) or model.num_features  # type: ignore[return-value]
 
 

@@ -66,7 +66,7 @@ class MethodEntry(ClassEntry):
     optimizer: dict[str, Any] = Field(default_factory=dict, description="deep only: {type, lr, head_lr_mult, ...}")
     schedule: dict[str, Any] = Field(default_factory=dict, description="deep only: {type, ...}")
     presets: dict[str, dict[str, Any]] = Field(default_factory=dict, description="flat, dotted: {optimizer.lr: 0.1}")
-    preset_notes: dict[str, str] = Field(default_factory=dict, description="one line a preset, shown by `show`")
+    preset_notes: dict[str, str] = Field(default_factory=dict, description="one line per preset, shown by `show`")
     search: dict[str, dict[str, list[Any]]] = Field(
         default_factory=dict, description="{name: {log|uniform|choice: [..]}}"
     )
@@ -142,7 +142,7 @@ class SplitEntry(Entry):
 
     manifest: str | None = None
     sha256: str | None = None
-    counts: dict[str, int] = Field(default_factory=dict, description="declared number of rows a role")
+    counts: dict[str, int] = Field(default_factory=dict, description="declared number of rows per role")
     fractions: dict[str, float] | None = Field(None, description="{test: 0.2, validation: 0.1}; the rest is training")
     unseen: UnseenEntry | None = Field(
         default=None, description="{test_classes: 25, ...}: test on classes never trained on"

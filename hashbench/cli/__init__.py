@@ -1,4 +1,4 @@
-"""Command line of hashbench: one file a command, nothing heavy imported before a command needs it."""
+"""Command line of hashbench: one file per command, nothing heavy imported before a command needs it."""
 
 from __future__ import annotations
 

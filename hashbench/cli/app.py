@@ -31,7 +31,7 @@ COMMANDS = {
     "search": ("search", "Search a run's database by Hamming distance, exactly."),
     "gallery": ("gallery", "A page of what a run's codes retrieve."),
     "export": ("export", "Codes, index and encoder of a run, to deploy."),
-    "env": ("env", "Versions, processor, threads and GPUs."),
+    "env": ("env", "Versions, processor, threads, GPUs, folder of the cache."),
 }
 """Each command, its module in `hashbench.cli`, which has a function of the module's name, and what the list of commands
 says of it on a terminal of 80 columns."""

@@ -39,7 +39,7 @@ def check_data(
     from hashbench.catalog import load_catalog
     from hashbench.data.duplicates import content_ids
     from hashbench.data.image_index import DataError
-    from hashbench.data.load import make_dataset
+    from hashbench.data.load import load_table
     from hashbench.errors import UserError, did_you_mean
 
     catalog = load_catalog(plugin or (), imports=import_ or ())
@@ -50,12 +50,12 @@ def check_data(
         raise UserError(f"check-data: no protocol and no data set named {dataset!r}. {did_you_mean(dataset, known)}")
     entry = catalog.datasets[dataset]
     hparams = {**entry.hparams, **(protocol.dataset_hparams if protocol else {}), **_options(sets or ())}
-    data = make_dataset(catalog.load_class("datasets", dataset), data_root, hparams)
+    dataset_class = catalog.load_class("datasets", dataset)
     faults = False
     ids: np.ndarray | None = None
     rows: LabelledRows | None
     try:
-        table = data.load()
+        table = load_table(dataset_class, data_root, hparams)
         rows, ids = table, content_ids(table)
         _print_table(table, ids)
     except DataError as error:
@@ -127,7 +127,7 @@ def _print_facts(name: str, facts: dict[str, str]) -> None:
 
 
 def _classes(rows: LabelledRows) -> str:
-    return f"{rows.num_classes} ({'several labels a row' if rows.multilabel else 'one a row'})"
+    return f"{rows.num_classes} ({'several labels per row' if rows.multilabel else 'one per row'})"
 
 
 def _check_split(name: str, protocol: ProtocolEntry, rows: LabelledRows, ids: np.ndarray | None) -> list[str]:
@@ -143,7 +143,7 @@ def _check_split(name: str, protocol: ProtocolEntry, rows: LabelledRows, ids: np
     except SplitError as error:
         return error.problems
     view = Table(title=f"protocol {name}, version {protocol.version}")
-    for heading in ("role", "rows", "classes", "fewest a class", "most a class", "no label", "repeated rows"):
+    for heading in ("role", "rows", "classes", "fewest per class", "most per class", "no label", "repeated rows"):
         view.add_column(heading, justify="left" if heading == "role" else "right", no_wrap=heading == "role")
     for facts in role_facts(rows, split, ids):
         view.add_row(facts.role, *("-" if number is None else f"{number:,}" for number in facts[1:]))

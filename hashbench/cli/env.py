@@ -1,4 +1,4 @@
-"""`hashbench env`: what is recorded with every result, for a bug report or before a long run."""
+"""`hashbench env`: what is recorded with every result, and where the cache is: for a bug report, before a long run."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import typer
 
 
 def env(json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False) -> None:
-    """Show versions, processor, threads and GPUs, as they are recorded with a result."""
+    """Show versions, processor, threads and GPUs, as they are recorded with a result; and the folder of the cache."""
+    from hashbench.cache import cache_root
     from hashbench.results.environment import environment
     from hashbench.results.folder import flatten
     from hashbench.results.record import to_json
 
-    found = environment(devices=True)
+    found = {**environment(devices=True), "cache": str(cache_root())}
     if json:
         typer.echo(to_json(found), nl=False)
         return

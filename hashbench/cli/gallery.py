@@ -18,7 +18,7 @@ def gallery(
     out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("gallery.html"),
     queries: Annotated[int, typer.Option(help="Queries at random, with the lowest and with the highest AP.")] = 12,
     top: Annotated[int, typer.Option(help="Items to show for each query.")] = 10,
-    seed: Annotated[int, typer.Option(help="Of the random queries, and of which tied items are shown.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the random queries, and of which tied items are shown.")] = 0,
     data_root: Annotated[
         Optional[Path],  # noqa: UP045 - typer reads this at run time on Python 3.10
         typer.Option(help="Folder or file of the run's data."),

@@ -31,10 +31,10 @@ def leaderboard(
     methods: Annotated[Optional[str], typer.Option(help="Only these methods: dsh, or dsh,csq.")] = None,
     metric: Annotated[str, typer.Option(help="Sort and rank by this metric.")] = "map",
 ) -> None:
-    """Summarise runs over seeds: one row a protocol, method, hyper-parameters and bits.
+    """Summarise runs over seeds: one row per protocol, method, hyper-parameters and bits.
 
     Rows of different protocol fingerprints are never ranked together. Results that cannot be read are named and left
-    out, values a query that cannot be read are named and not used for ranks; the exit code is then 1.
+    out, values per query that cannot be read are named and not used for ranks; the exit code is then 1.
     """
     from hashbench.cli.leaderboard_tables import show_average_ranks, show_comparisons, show_sections
     from hashbench.cli.selection import finished_runs

@@ -30,7 +30,7 @@ def show_sections(parts: Sequence[Section]) -> None:
 
 
 def show_comparisons(found: Sequence[Comparison], names: tuple[str, str], metric: str) -> None:
-    """Print the difference of two methods, one line a protocol and number of bits."""
+    """Print the difference of two methods, one line per protocol and number of bits."""
     rows = []
     for protocol, fingerprint, bits, seeds, difference in found:
         d = difference

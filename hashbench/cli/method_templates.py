@@ -115,7 +115,7 @@ $name:
 }
 
 TEST = Template('''\
-"""$name keeps the contract of a method: one test a check, `pytest -v` names them."""
+"""$name keeps the contract of a method: one test per check, `pytest -v` names them."""
 
 from pathlib import Path
 

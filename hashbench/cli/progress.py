@@ -12,7 +12,7 @@ from hashbench.engine.reporter import Reporter, epoch_line
 
 
 class PlainReporter(Reporter):
-    """A line an epoch on standard error; results go to standard output."""
+    """One line per epoch on standard error; results go to standard output."""
 
     def message(self, text: str) -> None:
         """Print and log."""

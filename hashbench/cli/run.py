@@ -22,7 +22,7 @@ def run(
     ] = None,
     protocol: Annotated[str, typer.Option(help="What all methods share; see `hashbench list protocols`.")] = "digits",
     bits: Annotated[int, typer.Option(help="Code length.")] = 32,
-    seed: Annotated[int, typer.Option(help="Of every random stream.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of every random stream.")] = 0,
     preset: Annotated[Optional[str], typer.Option(help="Named hyper-parameters of the method.")] = None,
     tuned: Annotated[Optional[Path], typer.Option(help="File of `hashbench tune`: its best hyper-parameters.")] = None,
     out: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("runs"),

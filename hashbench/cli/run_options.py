@@ -1,4 +1,4 @@
-"""Options that every command has that trains: written once as fields, spread over a command's signature.
+"""Options of all commands that train: written once as fields, spread over a command's signature.
 
     @with_options
     def sweep(methods: ..., options: RunOptions, workers: WorkerOptions) -> None: ...
@@ -132,7 +132,7 @@ class WorkerOptions:
     """What many runs are done with."""
 
     jobs: Annotated[
-        Optional[int], typer.Option(help="Runs at a time. By default one a core, or one a GPU where GPUs are used.")
+        Optional[int], typer.Option(help="Runs at a time. By default one per core, or one per GPU where GPUs are used.")
     ] = None
     executor: Annotated[str, typer.Option(help="local: processes on this machine; ray: a Ray cluster.")] = "local"
     ray_address: Annotated[

@@ -1,4 +1,4 @@
-"""The table that ends a run, and what to try next."""
+"""What is printed at the end of a run: its main numbers, where everything is, and what to try next."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def print_outcome(outcome: Outcome, again: str) -> None:
             table.add_row(name.replace("_", " "), f"{metrics[name]:.4f}")
     table.add_row("selected epoch", f"{record.selection['epoch']} of {len(record.history)}")
     table.add_row(
-        "seconds an epoch / in all", f"{record.timing['seconds_per_epoch']:.2f} / {record.timing['total_seconds']:.1f}"
+        "seconds per epoch / in all", f"{record.timing['seconds_per_epoch']:.2f} / {record.timing['total_seconds']:.1f}"
     )
     console.print(table)
     root = outcome.folder

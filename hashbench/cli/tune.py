@@ -23,7 +23,7 @@ def tune(
     trials: Annotated[int, typer.Option(help="Settings to try, the defaults first.")] = 16,
     protocol: Annotated[str, typer.Option(help="What all methods share.")] = "digits",
     bits: Annotated[int, typer.Option(help="Code length.")] = 32,
-    seed: Annotated[int, typer.Option(help="Of the draws and of the runs.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the draws and of the runs.")] = 0,
     preset: Annotated[Optional[str], typer.Option(help="Where the search starts.")] = None,
     search: Annotated[
         Optional[list[str]],

@@ -6,22 +6,41 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hashbench.data.dataset import Dataset
+    from hashbench.data.image_index import ImageIndex, make_index
+    from hashbench.data.image_set import ImageSet
     from hashbench.data.load import load_table
     from hashbench.data.loader import BatchLoader
     from hashbench.data.seeding import derive_seed, generator
     from hashbench.data.table import DataTable, DeviceStore
     from hashbench.data.transform import DeviceTransform
 
-__all__ = ["BatchLoader", "DataTable", "DeviceStore", "DeviceTransform", "derive_seed", "generator", "load_table"]
+__all__ = [
+    "BatchLoader",
+    "DataTable",
+    "Dataset",
+    "DeviceStore",
+    "DeviceTransform",
+    "ImageIndex",
+    "ImageSet",
+    "derive_seed",
+    "generator",
+    "load_table",
+    "make_index",
+]
 
 _HOME = {
     "BatchLoader": "loader",
     "DataTable": "table",
+    "Dataset": "dataset",
     "DeviceStore": "table",
     "DeviceTransform": "transform",
+    "ImageIndex": "image_index",
+    "ImageSet": "image_set",
     "derive_seed": "seeding",
     "generator": "seeding",
     "load_table": "load",
+    "make_index": "image_index",
 }
 
 

@@ -5,7 +5,6 @@ Row numbers 0..59,999 are therefore those of the DualHash authors' split.
 
 from __future__ import annotations
 
-import os
 import socket
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import torch
 from filelock import FileLock
 from torchvision import datasets
 
+from hashbench.cache import cache_root
 from hashbench.data.table import DataTable
 from hashbench.errors import UserError
 
@@ -26,14 +26,14 @@ class CIFAR10:
 
     Args:
         root: a folder that holds `cifar-10-batches-py`, or that folder itself. Where it holds neither, the data are
-            downloaded into it. None: `hashbench` under `$XDG_CACHE_HOME` or `~/.cache`.
+            downloaded into it. None: the cache, `hashbench.cache.cache_root`.
     """
 
     source: type[datasets.CIFAR10] = datasets.CIFAR10
     title, name, num_classes, probe = "CIFAR-10", "cifar10", 10, "data_batch_1"
 
     def __init__(self, root: str | Path | None = None) -> None:
-        self.root = Path(root).expanduser() if root is not None else _default_root()
+        self.root = Path(root).expanduser() if root is not None else cache_root()
 
     def load(self) -> DataTable:
         """(60000, 3, 32, 32) uint8 and 10 classes.
@@ -91,7 +91,3 @@ class CIFAR10:
             socket.setdefaulttimeout(silence)
             lock.release()
         return root / base
-
-
-def _default_root() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hashbench"

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from hashbench.data.array_file import describe, read_arrays
 from hashbench.data.table import DataTable
-from hashbench.data.targets import encode, is_vector
+from hashbench.data.targets import is_vector
 from hashbench.errors import UserError
 
 FEATURE_NAMES = ("features", "feature", "feats", "feat", "fea", "x", "data", "inputs", "input", "embeddings")
@@ -37,10 +36,10 @@ class Features:
     """A feature data set in a file.
 
     Looked for, without regard to case: one matrix of features and labels for all rows (`X` and `Y`, `data` and
-    `target`, ...), else a pair a part (`traindata`, `traingnd`, `testdata`, `testgnd`), which becomes one table with a
-    split. Matrices may lie on their side, with a column a sample. Arrays of row numbers or masks named after a role
-    (`train`, `val_idx`, `ind_test`) become the split of the table; row numbers count from 0, in .mat files from 1
-    unless a 0 occurs.
+    `target`, ...), else one pair per part (`traindata`, `traingnd`, `testdata`, `testgnd`), which becomes one table
+    with a split. Matrices may lie on their side, with one column per sample. Arrays of row numbers or masks named after
+    a role (`train`, `val_idx`, `ind_test`) become the split of the table; row numbers count from 0, in .mat files from
+    1 unless a 0 occurs.
 
     Args:
         root: the file, .npz or .mat (not v7.3).
@@ -117,7 +116,7 @@ class Features:
         return self._table(matrix, targets, ", ".join(pair["labels"] for pair in pairs.values()), split)
 
     def _upright(self, arrays: Mapping[str, np.ndarray], features: str, labels: str) -> tuple[np.ndarray, np.ndarray]:
-        """Features (N, d) and labels (N,) or (N, C) with a row a sample, turned where they lie on their side."""
+        """Features (N, d) and labels (N,) or (N, C) with one row per sample, turned where they lie on their side."""
         x, y = arrays[features], arrays[labels]
         if x.ndim != 2 or x.dtype.kind not in "biuf":
             raise self._error(f"{features} is no matrix of real numbers; name another with features=NAME", arrays)
@@ -164,17 +163,7 @@ class Features:
     def _table(
         self, matrix: np.ndarray, targets: np.ndarray, labels: str, split: Mapping[str, np.ndarray] | None
     ) -> DataTable:
-        encoded = encode(targets, f"features: {self.path}: {labels}")
-        with np.errstate(over="ignore"):
-            inputs = np.ascontiguousarray(matrix, dtype=np.float32)
-        return DataTable(
-            name=self.path.name,
-            inputs=torch.from_numpy(inputs),
-            labels=torch.from_numpy(encoded.labels),
-            num_classes=encoded.num_classes,
-            class_names=encoded.class_names,
-            split=split,
-        )
+        return DataTable.from_arrays(self.path.name, matrix, targets, split, f"features: {self.path}: {labels}")
 
     def _error(self, what: str, arrays: Mapping[str, np.ndarray]) -> UserError:
         return UserError(f"features: {self.path}: {what}. It holds: {describe(arrays)}")

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hashbench.backbones.feature_cache import FeatureCache
+from hashbench.cache import FeatureCache
 from hashbench.data.cifar10 import CIFAR10
 from hashbench.data.table import DataTable
 from hashbench.errors import UserError
@@ -31,7 +31,7 @@ BLOCKS = 4
 VERSION = 1
 """Raised whenever the same image would get another descriptor: part of the cache's key."""
 
-_CONTRAST_CYCLES = 4.0  # cut-off of the contrast normalisation, cycles an image
+_CONTRAST_CYCLES = 4.0  # cut-off of the contrast normalisation, cycles per image
 _CONTRAST_BORDER = 5  # pixels mirrored around the image for it
 _CONTRAST_FLOOR = 0.2  # added to the local deviation
 _FILTER_BORDER = 32  # pixels mirrored around the image for the Gabor filters
@@ -41,14 +41,14 @@ def gist(images: Tensor | np.ndarray, dimensions: int = 384, batch_size: int = 3
     """GIST descriptors of small images.
 
     1. Grey: mean of the channels, stretched to 0..255 for each image.
-    2. Contrast: with x = log(1 + grey) and a Gaussian low-pass g * of 4 cycles an image,
+    2. Contrast: with x = log(1 + grey) and a Gaussian low-pass g * of 4 cycles per image,
        h = x - g * x, and the image becomes h / (0.2 + sqrt(g * h^2)).
-    3. Gabor filters by their transfer functions at radius f (cycles a pixel) and angle t,
+    3. Gabor filters by their transfer functions at radius f (cycles per pixel) and angle t,
        exp(-3.5 (f / f_s - 1)^2 - 2 pi (t - t_o)^2),  f_s = 0.3 / 1.85^s,  t_o = -pi o / 8.
     4. The modulus of each response, averaged over 4 x 4 blocks.
 
     Args:
-        images: (N, C, H, W) uint8, any number of channels; at least 32 pixels a side.
+        images: (N, C, H, W) uint8, any number of channels; at least 32 pixels per side.
         dimensions: 384 (three scales) or 512 (four).
         batch_size: images transformed at a time; more memory, same result.
 
@@ -65,7 +65,7 @@ def gist(images: Tensor | np.ndarray, dimensions: int = 384, batch_size: int = 3
     if images.ndim != 4 or images.dtype != torch.uint8 or min(images.shape[2:]) < _FILTER_BORDER:
         dtype = str(images.dtype).removeprefix("torch.")
         raise UserError(
-            f"GIST describes uint8 images (N, C, H, W) of at least {_FILTER_BORDER} pixels a side, not {dtype} "
+            f"GIST describes uint8 images (N, C, H, W) of at least {_FILTER_BORDER} pixels per side, not {dtype} "
             f"{tuple(images.shape)}; enlarge smaller ones first"
         )
     height, width = images.shape[2:]
@@ -165,7 +165,7 @@ class GistCIFAR10:
     Args:
         root: as for `CIFAR10`.
         dimensions: 384 or 512.
-        cache: folder of the computed features; None: the default of `FeatureCache`.
+        cache: folder of the computed features; None: the cache, `hashbench.cache.cache_root`.
     """
 
     def __init__(self, root: str | Path | None = None, dimensions: int = 384, cache: str | Path | None = None) -> None:

@@ -1,9 +1,9 @@
 """Decoded images, made once and kept on disk as one uint8 array that every later run maps into memory.
 
-One entry is two files below `images` in the cache folder: `<digest>.npy`, the pixels (N, 3, size, size), and
-`<digest>.json`, written last, with what they were made of. The digest is over folder, paths, sizes and times of change
-of the image files and over the stored size, so a changed, added or removed image makes another entry. Entries may be
-deleted at any time. ImageNet-100 (133,503 images) at 256 pixels takes 26 GB.
+One entry is two files below `images` in the cache (`hashbench.cache`): `<digest>.npy`, the pixels (N, 3, size, size),
+and `<digest>.json`, written last, with what they were made of. The digest is over folder, paths, sizes and times of
+change of the image files and over the stored size, so a changed, added or removed image makes another entry. Entries
+may be deleted at any time. ImageNet-100 (133,503 images) at 256 pixels takes 26 GB.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from hashbench.atomic import atomic_write
-from hashbench.backbones.feature_cache import FeatureCache
+from hashbench.cache import cache_root
 from hashbench.data.decode import decode_all
 from hashbench.data.image_index import DataError, ImageIndex, Problem
 from hashbench.errors import UserError
@@ -38,7 +38,7 @@ def stored_images(index: ImageIndex, size: int) -> tuple[np.ndarray, str]:
 
     Args:
         index: the images, all there.
-        size: pixels a side.
+        size: pixels per side.
 
     Returns:
         (N, 3, size, size) uint8, mapped copy-on-write, so that changing it changes no file; and the sha256 (hex) over
@@ -48,7 +48,7 @@ def stored_images(index: ImageIndex, size: int) -> tuple[np.ndarray, str]:
         DataError: images that cannot be decoded, all of them.
         UserError: the cache folder cannot be written, or has no room.
     """
-    folder = FeatureCache().root / "images"
+    folder = cache_root() / "images"
     entry = folder / _digest(index, size)
     shape = (len(index), 3, size, size)
     found = _read(entry, shape)

@@ -1,4 +1,4 @@
-"""Images in a folder a class, as torchvision's ImageFolder has them; folders a role above them bring a split."""
+"""Images in one folder per class, as torchvision's ImageFolder has them; a folder per role above them is a split."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ImageFolder(ImageSet):
     def __init__(self, root: str | Path | None = None, size: int = STORED_SIZE) -> None:
         super().__init__(size)
         if root is None:
-            raise UserError("image folder: which folder? Give the one that holds a folder a class with --data-root DIR")
+            raise UserError("image folder: which folder? Give the one with a folder for each class: --data-root DIR")
         self.root = Path(root).expanduser()
 
     def index(self) -> ImageIndex:
@@ -59,7 +59,7 @@ class ImageFolder(ImageSet):
                 split[role] = np.arange(start, len(paths))
         names = sorted(set(classes))
         if len(names) < 2:
-            what = f"images of one class only ({names[0]})" if names else "no images in folders a class"
+            what = f"images of one class only ({names[0]})" if names else "no folder with images for each class"
             raise UserError(
                 f"image folder {self.root}: {what}; put the images of each class in a folder of its own, at least two"
             )

@@ -1,4 +1,4 @@
-"""Image lists, the format in which the field passes its protocols on: `path label label ...`, a line an image.
+"""Image lists, the format in which the field passes its protocols on: `path label label ...`, one line per image.
 
 One-hot and multi-hot labels (`a.jpg 0 1 0`) and single class ids (`a.jpg 7`) are read. A folder with `train.txt`,
 `test.txt` and, where there are any, `database.txt` and `validation.txt` brings its split with it. An image that stands

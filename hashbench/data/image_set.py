@@ -13,14 +13,14 @@ from hashbench.data.table import DataTable
 from hashbench.errors import UserError
 
 STORED_SIZE = 256
-"""Pixels a side at which images are kept: what networks of 224 pixels are usually fed from."""
+"""Pixels per side at which images are kept: what networks of 224 pixels are usually fed from."""
 
 
 class ImageSet(ABC):
-    """A data set of image files.
+    """A data set of image files: a subclass says which ones (`index`), and this decodes and keeps them.
 
     Args:
-        size: pixels a side at which images are stored.
+        size: pixels per side at which images are stored.
 
     Attributes:
         if_none_is_there: advice for somebody none of whose images is found.
@@ -30,7 +30,7 @@ class ImageSet(ABC):
 
     def __init__(self, size: int) -> None:
         if isinstance(size, bool) or not isinstance(size, int) or not 8 <= size <= 4096:
-            raise UserError(f"dataset.size = {size!r}: images are stored at 8 to 4096 pixels a side")
+            raise UserError(f"dataset.size = {size!r}: images are stored at 8 to 4096 pixels per side")
         self.size = size
 
     @abstractmethod

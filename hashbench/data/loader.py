@@ -37,7 +37,7 @@ class BatchLoader:
     A batch is a dict of tensors on the device: `inputs`, float32, as the transform gives them; `labels`, (b,) int64 or
     (b, C) uint8; `index`, (b,) int64, the positions in `indices`, 0 .. n - 1.
 
-    A last batch with fewer than two samples a process is merged into the one before: batch norm cannot take one sample.
+    A last batch with fewer than two samples per process is merged into the one before: batch norm cannot take one.
 
     Args:
         table: the data. Loaders that share a table and a device share the copy there.
@@ -102,12 +102,6 @@ class BatchLoader:
                 draw = self.transform.draw(count, generator(self.seed, "augment", epoch, number)).part(low, high)
             yield self._batch(order[start + low : start + high], draw)
 
-    def fetch(self, positions: ArrayLike | Tensor) -> dict[str, Tensor]:
-        """One batch of arbitrary positions in `indices`, never augmented."""
-        if not isinstance(positions, Tensor):
-            positions = torch.from_numpy(np.array(positions, dtype=np.int64))
-        return self._batch(positions.to(self.device), None)
-
     def _order(self, epoch: int) -> Tensor:
         if not self.shuffle:
             return torch.arange(len(self._rows))
@@ -135,7 +129,7 @@ def _check(table: DataTable, rows: np.ndarray, batch_size: int, world_size: int,
             f"{table.name}: rows {rows.min()}..{rows.max()} are asked for, the table has 0..{len(table) - 1}"
         )
     least = 2 * world_size if shuffle else world_size
-    what = "two samples a process, for batch norm" if shuffle else "one sample a process"
+    what = "two samples per process, for batch norm" if shuffle else "one sample per process"
     if min(batch_size, len(rows)) < least:
         raise UserError(
             f"{table.name}: a batch of {batch_size} from {len(rows)} rows over {world_size} process(es): at least "

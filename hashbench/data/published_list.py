@@ -1,8 +1,9 @@
-"""The lists that the field passes around, in the package: paths and labels of images that everyone fetches himself.
+"""Image lists that the field shares, shipped in the package: paths and labels. The images are fetched by the user.
 
-One `.npz` a data set in `hashbench/data/lists`: `paths`, the relative paths joined by line feeds (uint8), and `labels`,
-class ids (N,) or multi-hot rows packed to bits (N, ceil(C / 8)) with `classes` = C. Which row plays which role is said
-by the split manifests of the protocols; `python -m hashbench.protocol.draw_lists` made both from the published files.
+One `.npz` per data set in `hashbench/data/lists`: `paths`, the relative paths joined by line feeds (uint8), and
+`labels`, class ids (N,) or multi-hot rows packed to bits (N, ceil(C / 8)) with `classes` = C. Which row plays which
+role is said by the split manifests of the protocols; `python -m hashbench.protocol.draw_lists` made both from the
+published files.
 """
 
 from __future__ import annotations

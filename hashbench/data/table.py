@@ -10,8 +10,10 @@ from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
+from hashbench.data.targets import encode
 from hashbench.errors import UserError
 
 DEVICE_SHARE = 0.5
@@ -75,6 +77,43 @@ class DataTable:
     class_names: tuple[str, ...] = ()
     split: Mapping[str, np.ndarray] | None = None
     known_checksum: str | None = None
+
+    @classmethod
+    def from_arrays(
+        cls,
+        name: str,
+        inputs: ArrayLike,
+        labels: ArrayLike,
+        split: Mapping[str, np.ndarray] | None = None,
+        labels_name: str = "",
+    ) -> DataTable:
+        """A table of NumPy arrays, with labels as people store them.
+
+        Args:
+            name: what error messages call the table.
+            inputs: (N, C, H, W) uint8 images, or (N, d) features of any real type, kept as float32.
+            labels: (N,) class ids (any integers or strings) or (N, C) multi-hot: see `hashbench.data.targets.encode`.
+            split: role -> row numbers, where the data bring a split of their own.
+            labels_name: what error messages call the labels, if not as the table.
+
+        Raises:
+            UserError: labels of another form; as the constructor.
+
+        >>> DataTable.from_arrays("three", [[0.5], [1.5], [2.5]], ["cat", "dog", "cat"]).labels
+        tensor([0, 1, 0])
+        """
+        values, targets = np.asarray(inputs), encode(np.asarray(labels), labels_name or name)
+        if values.ndim == 2 and values.dtype.kind in "biuf":
+            with np.errstate(over="ignore"):  # what is too large for float32 becomes infinity, and is refused by row
+                values = values.astype(np.float32, copy=False)
+        return cls(
+            name=name,
+            inputs=_tensor(values, f"{name}: inputs"),
+            labels=torch.from_numpy(targets.labels),
+            num_classes=targets.num_classes,
+            class_names=targets.class_names,
+            split=split,
+        )
 
     def __post_init__(self) -> None:
         self._check_inputs()
@@ -157,12 +196,21 @@ class DataTable:
                 )
         elif labels.ndim == 2 and labels.dtype == torch.uint8:
             if labels.shape[1] != self.num_classes:
-                raise UserError(f"{where}: {labels.shape[1]} columns for {self.num_classes} classes; give one a class")
+                raise UserError(
+                    f"{where}: {labels.shape[1]} columns for {self.num_classes} classes; give one per class"
+                )
             bad = (labels > 1).any(dim=1).nonzero().flatten()
             if len(bad):
                 raise UserError(f"{where}: a multi-hot matrix holds 0 and 1 only, other values in {_rows(bad)}")
         else:
             raise UserError(f"{where}: expected int64 class ids (N,) or a uint8 multi-hot matrix (N, C)")
+
+
+def _tensor(array: np.ndarray, where: str) -> Tensor:
+    try:
+        return torch.from_numpy(np.ascontiguousarray(array))
+    except TypeError as error:  # strings, objects, complex numbers of some widths
+        raise UserError(f"{where} of type {array.dtype}; give numbers") from error
 
 
 def _dtype(tensor: Tensor) -> str:

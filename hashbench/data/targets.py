@@ -18,12 +18,12 @@ class Targets(NamedTuple):
 
 
 def is_vector(array: np.ndarray) -> bool:
-    """One value a row: (N,), (N, 1) or (1, N)."""
+    """One value per row: (N,), (N, 1) or (1, N)."""
     return array.ndim == 1 or (array.ndim == 2 and 1 in array.shape)
 
 
 def encode(array: np.ndarray, where: str) -> Targets:
-    """Make targets of labels with a row a sample.
+    """Make targets of labels with one row per sample.
 
     A vector holds class ids of any kind (1..10, arbitrary integers, strings): distinct values in their order become
     0 .. C-1. A matrix of 0/1, or -1/+1, is multi-hot; where every row holds exactly one, it becomes class ids.
@@ -41,7 +41,7 @@ def encode(array: np.ndarray, where: str) -> Targets:
         return _encode_ids(array.reshape(-1), where)
     if array.ndim != 2:
         raise UserError(
-            f"{where}: labels of shape {array.shape}; give one id a row or a 0/1 matrix with a row a sample"
+            f"{where}: labels of shape {array.shape}; give one id per row or a 0/1 matrix with one row per sample"
         )
     return _encode_matrix(array, where)
 

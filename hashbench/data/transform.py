@@ -65,7 +65,7 @@ class DeviceTransform:
         if kind == "feature" and augment != "none":
             raise UserError(f"transform: augment {augment!r} is for images, these are features; use augment: none")
         if len(mean) != len(std) or not mean or min(std) <= 0:
-            raise UserError(f"transform: mean {list(mean)} and std {list(std)} need one entry a channel, std above 0")
+            raise UserError(f"transform: mean {list(mean)} and std {list(std)} need one entry per channel, std above 0")
         if size is not None and size < 1:
             raise UserError(f"transform: an image size of {size} pixels is impossible; use 1 or more")
         self.kind, self.size, self.augment, self.channels_last = kind, size, augment, channels_last

@@ -12,7 +12,8 @@ import numpy as np
 
 from hashbench.catalog import Catalog
 from hashbench.data import DataTable
-from hashbench.data.load import load_table
+from hashbench.data.dataset import IndexedDataset
+from hashbench.data.load import load_table, make_dataset
 from hashbench.errors import UserError, did_you_mean
 from hashbench.results.finished import FinishedRun
 
@@ -74,5 +75,5 @@ def load_run_data(finished: FinishedRun, catalog: Catalog, data_root: Path | Non
 def row_paths(catalog: Catalog, dataset: str, hparams: Mapping[str, Any], data_root: Path | None) -> tuple[str, ...]:
     """Image paths by row, of data sets that have an index of image files; empty for all others."""
     options = {**catalog.dataset(dataset).hparams, **hparams}
-    source = catalog.load_class("datasets", dataset)(data_root, **options)
-    return tuple(source.index().paths) if hasattr(source, "index") else ()
+    source = make_dataset(catalog.load_class("datasets", dataset), data_root, options)
+    return source.index().paths if isinstance(source, IndexedDataset) else ()

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from hashbench.backbones.feature_cache import FeatureCache, extract_features
+from hashbench.backbones.extract import extract_features
+from hashbench.cache import FeatureCache
 from hashbench.data import BatchLoader, DataTable, DeviceTransform
 
 

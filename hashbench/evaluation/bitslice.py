@@ -13,8 +13,8 @@ table. Of 16 bits, five such triples and one single bit, a query then picks elev
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from hashbench.evaluation.jit import njit
 from hashbench.evaluation.simd import WORDS, load, store, zeros
 
 SLICE = 16
@@ -58,20 +58,20 @@ def query_offsets(packed: np.ndarray) -> np.ndarray:
     return offsets
 
 
-@njit(cache=True, inline="always")
+@njit(inline="always")
 def full_add(a, b, c):
     """Sum and carry of three one-bit numbers."""
     either = a ^ b
     return either ^ c, (a & b) | (either & c)
 
 
-@njit(cache=True, inline="always")
+@njit(inline="always")
 def half_add(a, b):
     """Sum and carry of two one-bit numbers."""
     return a ^ b, a & b
 
 
-@njit(cache=True)
+@njit()
 def fill_table(planes, table):
     """Write the table of one block.
 
@@ -93,7 +93,7 @@ def fill_table(planes, table):
         store(table, entry + WORDS, ~load(planes, plane))
 
 
-@njit(cache=True, inline="always")
+@njit(inline="always")
 def _slice_distance(table, at):
     """Differing bits of one slice: four digits over its triples, and its last bit on its own."""
     a, b, c = load(table, at[0]), load(table, at[1]), load(table, at[2])
@@ -109,7 +109,7 @@ def _slice_distance(table, at):
     return ones, twos, fours, eights, last
 
 
-@njit(cache=True, inline="always")
+@njit(inline="always")
 def add_distances(table, offsets, out, at, depth):
     """Distances from one query to the 256 items of a block, as binary digits.
 
@@ -144,7 +144,7 @@ def add_distances(table, offsets, out, at, depth):
             _accumulate_digits(out, at, depth, d0, d1, d2, d3, d4, d5, d6)
 
 
-@njit(cache=True, inline="always")
+@njit(inline="always")
 def _write_digits(out, at, depth, d0, d1, d2, d3, d4, d5, d6):
     store(out, at, d0)
     store(out, at + WORDS, d1)
@@ -159,7 +159,7 @@ def _write_digits(out, at, depth, d0, d1, d2, d3, d4, d5, d6):
         store(out, at + digit * WORDS, zeros())
 
 
-@njit(cache=True)
+@njit()
 def _accumulate_digits(out, at, depth, d0, d1, d2, d3, d4, d5, d6):
     total, carry = half_add(load(out, at), d0)
     store(out, at, total)

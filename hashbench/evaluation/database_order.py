@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from hashbench.evaluation.codes import packed_codes
 from hashbench.evaluation.counts import Counts
+from hashbench.evaluation.jit import njit
 from hashbench.evaluation.labels import parse_labels
 from hashbench.evaluation.planes import as_words
 from hashbench.evaluation.ranking import divisor
@@ -95,7 +96,7 @@ class DatabaseOrderRanking:
         return np.where(self.relevant > 0, share, np.nan)
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 def _walk(queries, database, query_labels, labels, single, ranks, hits, lengths, discounts, sums):
     """Advance every query over one chunk.
 

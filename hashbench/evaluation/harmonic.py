@@ -11,7 +11,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from hashbench.evaluation.jit import njit
 
 _EXACT = 64
 _TABLE = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, _EXACT + 1))])
@@ -31,7 +32,7 @@ def harmonic_difference(a: np.ndarray, k: np.ndarray) -> np.ndarray:
     return _differences(a.ravel(), k.ravel(), _TABLE).reshape(a.shape)
 
 
-@njit(cache=True)
+@njit()
 def _differences(starts, counts, table):
     out = np.zeros(len(starts))
     for i in range(len(starts)):
@@ -46,7 +47,7 @@ def _differences(starts, counts, table):
     return out
 
 
-@njit(cache=True)
+@njit()
 def _series(x):
     y = 1.0 / (x * x)
     return y * (1 / 24 - y * (7 / 960 - y * (31 / 8064 - y * (127 / 30720))))

@@ -8,9 +8,9 @@ sum of precisions and its divisor P0 + h both depend on h, so the mean of the qu
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from hashbench.evaluation.harmonic import harmonic_difference
+from hashbench.evaluation.jit import njit
 
 _NEGLIGIBLE = 1e-20
 
@@ -33,7 +33,7 @@ def mean_precision_of_hits(
     return (_best if order == "best" else _worst)(complete, N0, P0, n, p, t)
 
 
-@njit(cache=True, inline="always")
+@njit(inline="always")
 def _conditional(h, complete, N0, P0, t, harmonic):
     """AP given that h relevant items are spread evenly over the t places."""
     if P0 + h == 0:
@@ -42,7 +42,7 @@ def _conditional(h, complete, N0, P0, t, harmonic):
     return (complete + h / t * (m * t + (P0 + 1 - m * (N0 + 1)) * harmonic)) / (P0 + h)
 
 
-@njit(cache=True)
+@njit()
 def _expected(complete, N0, P0, n, p, t, harmonic):
     """Weights of the hypergeometric distribution by their ratios, outwards from the mode, normalised at the end."""
     out = np.empty_like(complete)

@@ -9,10 +9,11 @@ items are ordered by class first: then nearly every block is relevant to a query
 from __future__ import annotations
 
 import numpy as np
-from numba import get_num_threads, njit, prange
+from numba import get_num_threads, prange
 
 from hashbench.evaluation.bitslice import SLICE, TABLE_WORDS, add_distances, digits, fill_table, query_offsets, slices
 from hashbench.evaluation.counts import Counts
+from hashbench.evaluation.jit import njit
 from hashbench.evaluation.labels import Labels
 from hashbench.evaluation.planes import as_words, bit_planes
 from hashbench.evaluation.simd import LANES, WORDS, any_set, load, store, zeros
@@ -83,12 +84,12 @@ def _multi_label(queries: Labels, database: Labels) -> tuple[np.ndarray, _Releva
     return order, (first, stop, planes, np.ascontiguousarray(labels))
 
 
-@njit(cache=True, inline="always")
+@njit(inline="always")
 def _prefix(prefixes, length):
     return load(prefixes, min(max(length, 0), LANES) * WORDS)
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 def _count_batches(planes, items, offsets, depth, batch, first, stop, label_planes, labels, prefixes, rest, p):
     queries = len(offsets)
     for part in prange((queries + batch - 1) // batch):
@@ -96,7 +97,7 @@ def _count_batches(planes, items, offsets, depth, batch, first, stop, label_plan
         _count_batch(planes, items, offsets, depth, begin, end, first, stop, label_planes, labels, prefixes, rest, p)
 
 
-@njit(cache=True)
+@njit()
 def _count_batch(planes, items, offsets, depth, begin, end, first, stop, label_planes, labels, prefixes, rest, p):
     """Count queries begin to end against the chunk; the arguments are as the functions above make them."""
     blocks = len(planes)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from hashbench.evaluation.jit import njit
 from hashbench.evaluation.simd import LANES, WORDS
 
 
@@ -15,7 +15,7 @@ def as_words(packed: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(packed).view("<u8").astype(np.uint64, copy=False)
 
 
-@njit(cache=True)
+@njit()
 def bit_planes(rows, order, depth):
     """Transpose rows of bits into planes.
 
@@ -44,7 +44,7 @@ def bit_planes(rows, order, depth):
     return planes
 
 
-@njit(cache=True)
+@njit()
 def _transpose(square):
     """Transpose 64 x 64 bits in place (Warren, Hacker's Delight, 7-3)."""
     width = 32

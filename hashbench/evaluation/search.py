@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from hashbench.evaluation.codes import check_packed
 from hashbench.evaluation.errors import EvaluationInputError
+from hashbench.evaluation.jit import njit
 from hashbench.evaluation.planes import as_words
 from hashbench.evaluation.simd import popcount
 
@@ -89,7 +89,7 @@ class HammingSearch:
         return Neighbours(items, found, 1 + up_to[found] - at[found], at[found])
 
 
-@njit(cache=True)
+@njit()
 def _distances(query, database):
     """`(W,)` uint64 against `(N, W)` uint64: `(N,)` int64."""
     out = np.empty(len(database), dtype=np.int64)

@@ -8,8 +8,7 @@ distances are counted together, in registers, over all blocks of a batch.
 
 from __future__ import annotations
 
-from numba import njit
-
+from hashbench.evaluation.jit import njit
 from hashbench.evaluation.simd import WORDS, add_popcounts, any_set, load, store, sum_counters, zeros
 
 MAX_BLOCKS = 31
@@ -19,19 +18,19 @@ _LEAF = 3
 """Digits below a leaf."""
 
 
-@njit(cache=True, inline="always")
+@njit(inline="always")
 def mask_words(depth, blocks):
     """uint64 words of the scratch space that `add_histogram` needs: masks for every level and the root."""
     return (depth - _LEAF + 1) * blocks * WORDS
 
 
-@njit(cache=True, inline="always")
+@njit(inline="always")
 def root_of_masks(depth, blocks):
     """Where in the scratch space the caller puts the root: which items to count, four words a block."""
     return (depth - _LEAF) * blocks * WORDS
 
 
-@njit(cache=True)
+@njit()
 def add_histogram(digits, origin, depth, at, masks, stride, count, row):
     """Add to `row` the distances of the items in the root masks, walking the tree depth first.
 
@@ -78,7 +77,7 @@ def add_histogram(digits, origin, depth, at, masks, stride, count, row):
             leaf = ((leaf >> (level + 1)) + 1) << (level + 1)
 
 
-@njit(cache=True)
+@njit()
 def _count_leaf(digits, origin, at, masks, count, row, d):
     """Count the distances d to d + 7 among the items of the leaf's masks."""
     c0, c1, c2, c3, c4, c5, c6, c7 = zeros(), zeros(), zeros(), zeros(), zeros(), zeros(), zeros(), zeros()

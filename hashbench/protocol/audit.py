@@ -1,4 +1,4 @@
-"""What a look at a split shows: counts, classes, shared rows, and content that stands there twice."""
+"""What a look at a split shows: counts, classes, shared rows, and content that occurs twice."""
 
 from __future__ import annotations
 

@@ -2,12 +2,12 @@
 
     digits            scikit-learn's digits: 500 test and 297 validation queries, the other 1,000 rows train = database
     cifar10-dualhash  the DualHash authors' lists as they are: 10,000 train = database, 5,000 validation, 5,000 test
-    cifar10-54k       the field's 1,000 queries (100 a class), 5,000 training rows (500 a class) and 54,000 database
-                      rows, together all 60,000; 50 a class of the training rows are validation queries (4,500 are
-                      left), and they are searched in 5,000 fixed rows of the database (500 a class)
-    cifar10-linf      the l-infinity paper's sizes: 1,000 queries (100 a class), the 59,000 others are the database, and
-                      2,000 of these the training rows (200 a class); 1,000 others of the database are validation
-                      queries (100 a class), searched in 5,000 more (500 a class)
+    cifar10-54k       the field's 1,000 queries (100 per class), 5,000 training rows (500 per class) and 54,000 database
+                      rows, together all 60,000; 50 per class of the training rows are validation queries (4,500 are
+                      left), and they are searched in 5,000 fixed rows of the database (500 per class)
+    cifar10-linf      the l-infinity paper's sizes: 1,000 queries (100 per class), the 59,000 others are the database,
+                      and 2,000 of these the training rows (200 per class); 1,000 others of the database are validation
+                      queries (100 per class), searched in 5,000 more (500 per class)
 
 Every draw is stratified by class from numpy's RandomState(SEED), whose stream does not change between versions.
 """

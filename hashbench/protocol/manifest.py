@@ -64,7 +64,7 @@ def shipped_manifests() -> dict[str, Traversable]:
 
 
 def read_manifest(manifest: str, allow: Mapping[str, int] | None = None) -> Split:
-    """Read a shipped manifest by name, or a file by its path ending in .npz or .json: one array of row numbers a role.
+    """Read a shipped manifest by name, or a file by its path, .npz or .json: one array of row numbers per role.
 
     `train`, `validation` and `test` are required; `database` defaults to train, `validation_database` to the database.
     `allow` as in `Split`.
@@ -105,14 +105,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
 
 
 def _split_from(arrays: Mapping[str, np.ndarray], name: str, allow: Mapping[str, int] | None) -> Split:
-    unknown = sorted(set(arrays) - set(ROLES))
-    if unknown:
-        raise UserError(f"split manifest {name}: unknown role {unknown[0]!r}. {did_you_mean(unknown[0], ROLES)}")
-    for role, rows in arrays.items():
-        if rows.ndim != 1 or (rows.dtype.kind not in "iu" and len(rows)):
-            raise UserError(
-                f"split manifest {name}: {role} is {rows.dtype} {rows.shape}; give a list of whole row numbers"
-            )
+    _check_roles(arrays, f"split manifest {name}")
     roles = dict(arrays)
     for role, other in OPTIONAL.items():
         if other in roles:
@@ -123,6 +116,15 @@ def _split_from(arrays: Mapping[str, np.ndarray], name: str, allow: Mapping[str,
             f"split manifest {name}: {', '.join(missing)} missing; give at least train, validation and test"
         )
     return Split(**roles, name=name, allow=dict(allow or {}))
+
+
+def _check_roles(arrays: Mapping[str, np.ndarray], where: str) -> None:
+    unknown = sorted(set(arrays) - set(ROLES))
+    if unknown:
+        raise UserError(f"{where}: unknown role {unknown[0]!r}. {did_you_mean(unknown[0], ROLES)}")
+    for role, rows in arrays.items():
+        if rows.ndim != 1 or (rows.dtype.kind not in "iu" and len(rows)):
+            raise UserError(f"{where}: {role} is {rows.dtype} {rows.shape}; give a list of whole row numbers")
 
 
 def _drawn_split(entry: SplitEntry, table: LabelledRows) -> Split:
@@ -136,6 +138,7 @@ def _drawn_split(entry: SplitEntry, table: LabelledRows) -> Split:
 def _own_split(entry: SplitEntry, table: LabelledRows) -> Split:
     roles = {role: np.asarray(rows) for role, rows in (table.split or {}).items()}
     name = f"that {table.name} brings"
+    _check_roles(roles, f"the split {name}")
     missing = [role for role in ("train", "test") if role not in roles]
     if missing:
         raise UserError(f"the split {name} has no {' and no '.join(missing)}; add it, or use a split manifest")

@@ -97,7 +97,7 @@ def split_checksum(arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def find_problems(arrays: Mapping[str, np.ndarray], allow: Mapping[str, int] | None = None) -> list[str]:
-    """What is wrong with the roles of a split, one phrase a breach, empty if all is well; `allow` as in `Split`."""
+    """What is wrong with the roles of a split, one phrase per breach, empty if all is well; `allow` as in `Split`."""
     allowed = dict(allow or {})
     problems = []
     for role, rows in arrays.items():

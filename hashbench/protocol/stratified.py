@@ -9,7 +9,7 @@ def class_quota(sizes: np.ndarray, total: int) -> np.ndarray:
     """How many to draw from each class so that the sum is `total`: largest remainders, ties to the lower class id.
 
     Args:
-        sizes: (C,) rows a class.
+        sizes: (C,) rows per class.
         total: rows to draw, at most `sizes.sum()`.
 
     Returns:
@@ -31,7 +31,7 @@ def draw(
         rows: (n,) row numbers.
         labels: (N,) class ids or (N, C) multi-hot of the whole table.
         total: rows to take, 0 .. n.
-        random: moved on by one permutation a class in the order of the ids (multi-hot: by one).
+        random: moved on by one permutation per class in the order of the ids (multi-hot: by one).
 
     Returns:
         The rows taken and the rows left, both sorted.

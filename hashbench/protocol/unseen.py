@@ -24,10 +24,10 @@ def unseen_split(entry: UnseenEntry, seed: int, table: LabelledRows) -> Split:
     `queries` of the trained classes' rows, searched in the training rows.
 
     Raises:
-        UserError: several labels a row, too few classes, fewer rows in a class than asked for.
+        UserError: several labels per row, too few classes, fewer rows in a class than asked for.
     """
     if table.multilabel:
-        raise UserError(f"{table.name}: unseen classes need one label a row, here rows have several")
+        raise UserError(f"{table.name}: unseen classes need one label per row, here rows have several")
     labels, needed = table.labels.numpy(), entry.test_classes + entry.validation_classes + 2
     classes, sizes = np.unique(labels, return_counts=True)
     if entry.validation_classes == 1 or len(classes) < needed:

@@ -24,7 +24,7 @@ FORMATS = ("png", "pdf")
 
 _WIDTH = 7.0
 _LINE = 0.19
-"""Inches a line of text, and the width of the page's column."""
+"""Inches per line of text, and the width of the page's column."""
 
 
 def write_critical_difference(ranks: AverageRanks, path: Path) -> list[Path]:

@@ -85,7 +85,7 @@ def sections(
         top: items to list for each query.
 
     Raises:
-        UserError: fewer than one query, more items than the database has, values a query that do not fit.
+        UserError: fewer than one query, more items than the database has, values per query that do not fit.
     """
     codes, per_query = finished.codes, finished.per_query
     size = len(codes.database_codes)

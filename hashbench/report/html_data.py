@@ -42,7 +42,7 @@ def page_data(
         left_out: how many results could not be read.
 
     Returns:
-        `metrics` names the pairs of each row's `stats`; `tables` has one entry a fingerprint, in the order of the
+        `metrics` names the pairs of each row's `stats`; `tables` has one entry per fingerprint, in the order of the
         sections of the terminal, with the same headings. A number that is not finite is None.
     """
     names = metric_names(records)
@@ -105,7 +105,7 @@ def _row(
 
 
 def _curve(runs: Sequence[ResultRecord], key: str) -> dict[str, Any] | None:
-    """Values over epochs, one list a seed, None where a seed has none; None where no seed has any."""
+    """Values over epochs, one list per seed, None where a seed has none; None where no seed has any."""
     lines = [{entry["epoch"]: entry[key] for entry in run.history if "epoch" in entry and key in entry} for run in runs]
     epochs = sorted(set().union(*lines))
     if not epochs:

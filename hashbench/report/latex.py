@@ -1,4 +1,4 @@
-"""The leaderboard as LaTeX: one booktabs table a fingerprint, methods x bits, best bold, second underlined."""
+"""The leaderboard as LaTeX: one booktabs table per fingerprint, methods x bits, best bold, second underlined."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _SPECIAL = {
 
 
 def to_latex(frame: pd.DataFrame, *, metric: str = "map", differences: Mapping[str, str] | None = None) -> str:
-    """One `table` environment a fingerprint, or several where its numbers of bits do not fit on a line.
+    """One `table` environment per fingerprint, or several where its numbers of bits do not fit on a line.
 
     Methods are sorted by their mean over the numbers of bits; those that lack one come last. Numbers that are equal as
     printed are marked alike; there is no second where two are the best. A cell of one seed carries a dagger.

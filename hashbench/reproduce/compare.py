@@ -1,4 +1,4 @@
-"""Our numbers beside the printed ones: one row a metric, method, setting and code length."""
+"""Our numbers beside the printed ones: one row per metric, method, setting and code length."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class PlannedPart:
 
     Attributes:
         part, setup: as declared.
-        runs: one a code length, seed, method and setting.
+        runs: one per code length, seed, method and setting.
         differs: how the protocol in force differs from the full one; empty where it does not.
     """
 

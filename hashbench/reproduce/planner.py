@@ -105,7 +105,7 @@ class Planner:
         return wanted
 
     def runs(self, part: Part, setup: Setup) -> tuple[RunSpec, ...]:
-        """All runs of a part: one a code length, seed, method and setting."""
+        """All runs of a part: one per code length, seed, method and setting."""
         stage = self._stage(setup)
         return tuple(
             self._spec(stage, part, method, bits, seed, values)

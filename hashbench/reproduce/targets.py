@@ -60,10 +60,6 @@ class Setup(Entry):
             raise ValueError("a setup has either `full` or `missing`")
         return self
 
-    def at(self, budget: Budget) -> Stage | None:
-        """The stage of a budget."""
-        return {"smoke": self.smoke, "cpu": self.cpu, "full": self.full}[budget]
-
 
 class Part(Entry):
     """Some rows of a table: methods under one setup.
@@ -131,7 +127,7 @@ def find_target(name: str) -> Target:
     """The target of a name.
 
     Raises:
-        UserError: there is none, or it is a table or figure without measured numbers.
+        UserError: there is none of that name among those with measured numbers.
     """
     known = targets_file().targets
     if name not in known:

@@ -26,7 +26,7 @@ _ROUNDING = 1e-12
 
 
 def to_csv(name: str, budget: str, rows: Iterable[Row]) -> str:
-    """One line a row: target, budget, then the attributes of `Row`; empty where a number is missing."""
+    """One line per row: target, budget, then the attributes of `Row`; empty where a number is missing."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["target", "budget", *Row._fields])
@@ -37,7 +37,7 @@ def to_csv(name: str, budget: str, rows: Iterable[Row]) -> str:
 
 
 def to_markdown(plan: Plan, rows: Sequence[Row], records: Iterable[ResultRecord], problems: Sequence[str] = ()) -> str:
-    """Heading, what was reduced, one table a data set, where and when it was measured, notes."""
+    """Heading, what was reduced, one table per data set, where and when it was measured, notes."""
     blocks = [f"# {plan.target.title}", f"`hashbench reproduce {plan.name} --budget {plan.budget}`"]
     blocks += _list("Against the paper's protocol:", plan.reduced or ["nothing is reduced"])
     for dataset in dict.fromkeys(row.dataset for row in rows):

@@ -79,7 +79,7 @@ def check_zero_codes(subject: Subject) -> None:
 def check_several_labels(subject: Subject) -> None:
     """Training, loss and gradient where samples have several labels, or none; or `multilabel = False`."""
     if not subject.method_class.multilabel:
-        raise NotApplicable("multilabel = False: the harness refuses data with several labels a sample")
+        raise NotApplicable("multilabel = False: the harness refuses data with several labels per sample")
     try:
         training = trained(subject, multilabel=True)
         for rows in (torch.arange(20), torch.arange(0, 20, 5), torch.tensor([1, 3]), torch.tensor([1, 59])):

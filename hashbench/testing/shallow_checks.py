@@ -92,7 +92,7 @@ def check_sample_alone(subject: Subject) -> None:
 def check_several_labels(subject: Subject) -> None:
     """`fit` takes multi-hot targets; or `multilabel = False`."""
     if not subject.method_class.multilabel:
-        raise NotApplicable("multilabel = False: the harness refuses data with several labels a sample")
+        raise NotApplicable("multilabel = False: the harness refuses data with several labels per sample")
     X, y = blobs()
     targets = np.stack([y == 0, y <= 1, y == 2, y >= 2], axis=1).astype(np.uint8)
     codes = _method(subject).fit(X, targets).transform(X)

@@ -1,4 +1,4 @@
-"""The primal-dual state of DualHash: codes u and multipliers y of all training samples, 8 bytes a sample and bit.
+"""The primal-dual state of DualHash: codes u and multipliers y of all training samples, 8 bytes per sample and bit.
 
 With h = outputs of the network, by coordinate:
 
@@ -70,7 +70,7 @@ class DualState(SplitState):
 
 
 class RememberingDualState(DualState):
-    """A dual state that keeps u as it was before the last update: 12 bytes a sample and bit."""
+    """A dual state that keeps u as it was before the last update: 12 bytes per sample and bit."""
 
     u_previous: Tensor
 

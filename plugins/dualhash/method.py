@@ -23,7 +23,7 @@ from hashbench_dualhash.split import SplitHash
 
 
 class DualHashStoM(SplitHash):
-    """The primal-dual method, for an optimizer that takes one gradient a step: StoM, or any of torch's.
+    """The primal-dual method, for an optimizer that takes one gradient per step: StoM, or any of torch's.
 
     Two things in the authors' release differ, and `detach=True` gives the first: the penalty does not reach the
     network, and hence sigma, lam, u and y influence nothing. Also, the release rewrites the rows of u's target from a
@@ -54,7 +54,7 @@ class DualHashStoRM(DualHashStoM):
     """The primal-dual method for `StoRM`, whose second gradient is that of F(x_{k-1}, u_{k-1}), as in (IV.7).
 
     u_{k-1} differs from u_k in the first step after an update of all samples, so modes 'epoch' and 'full' keep it: 4
-    bytes a sample and bit more. In mode 'batch' a sample's row last changed a whole epoch ago, unless it is in two
+    bytes per sample and bit more. In mode 'batch' a sample's row last changed a whole epoch ago, unless it is in two
     consecutive batches, and u_k is used for both gradients.
     """
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class EpochRecord:
-    """Similarity losses of the steps, and the last outputs of each sample: 4 bytes a sample and bit.
+    """Similarity losses of the steps, and the last outputs of each sample: 4 bytes per sample and bit.
 
     The memory is taken once, with the first outputs, and written anew in each epoch.
 

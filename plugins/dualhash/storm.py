@@ -3,7 +3,7 @@
     d_k = grad F(x_k; S_k) + (1 - a) (d_{k-1} - grad F(x_{k-1}; S_k))
     x_{k+1} = x_k - eta_k d_k
 
-Both gradients are of the same batch S_k: two passes a step. It needs nothing of DualHash.
+Both gradients are of the same batch S_k: two passes per step. It needs nothing of DualHash.
 """
 
 from __future__ import annotations

@@ -8,9 +8,10 @@ from torch.nn import functional as F
 
 from hashbench.backbones.alexnet import AlexNet
 from hashbench.backbones.build import build_backbone
-from hashbench.backbones.feature_cache import FeatureCache, extract_features
+from hashbench.backbones.extract import extract_features
 from hashbench.backbones.squeezenet import SqueezeNet
 from hashbench.backbones.timm_model import TimmModel
+from hashbench.cache import FeatureCache
 from hashbench.errors import UserError
 
 pytestmark = pytest.mark.real_data

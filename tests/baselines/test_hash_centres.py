@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hashbench.errors import UserError
-from hashbench_baselines.distance_bounds import ball, guaranteed_distance, largest_distance, target_distance
+from hashbench_baselines.distance_bounds import ball, guaranteed_distance, target_distance
 from hashbench_baselines.hash_centres import (
     admm_word,
     distances,
@@ -24,6 +24,11 @@ KNOWN = {
     21: {16: (5, 6, 10), 32: (11, 12, 22), 48: (18, 19, 36), 64: (25, 26, 50)},
     100: {16: (3, 4, 6), 32: (9, 10, 18), 48: (16, 17, 32), 64: (23, 24, 46)},
 }
+
+
+def largest_distance(bits, words):
+    """The largest d <= K that the Hamming bound does not exclude: C V(K, floor((d - 1) / 2)) <= 2^K."""
+    return max(d for d in range(1, bits + 1) if words * ball(bits, (d - 1) // 2) <= 1 << bits)
 
 
 @pytest.mark.parametrize("words", KNOWN)

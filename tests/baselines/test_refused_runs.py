@@ -17,7 +17,7 @@ CASES = [
     ("mdshc", "plain", 1, [], "3 classes need as many centres, and 1 bits give 2"),
     ("csq", "plain", 1, [], "3 classes need as many codewords, and 1 bits give 2"),
     ("class_codes", "plain", 1, [], "3 classes need as many codewords, and 1 bits give 2"),
-    ("deep_linf", "plain", 90, [], "a dictionary of 90 atoms, one a bit, from no fewer samples and is given 84"),
+    ("deep_linf", "plain", 90, [], "a dictionary of 90 atoms, one per bit, from no fewer samples and is given 84"),
     ("snnh", "plain", 90, [], "a dictionary of 90 atoms"),
     ("agh1", "equal", 4, [], "on 1 anchors has 0"),
     ("sh", "equal", 4, [], "all rows are equal"),
@@ -26,7 +26,7 @@ CASES = [
     ("mdshc", "one class", 4, [], "1 class leaves nothing to separate"),
     ("psh", "all different", 4, [], "no two samples share a label"),
     ("greedyhash", "several labels", 4, [], "not defined for samples with several labels"),
-    ("class_codes", "several labels", 4, ["mode=hard"], "mode hard picks one class a sample"),
+    ("class_codes", "several labels", 4, ["mode=hard"], "mode hard picks one class per sample"),
     ("dualhash_stom", "plain", 12, [], "12 bits need as many features and samples"),
     ("lsh", "nan", 4, [], "NaN"),
 ]

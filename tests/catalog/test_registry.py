@@ -22,6 +22,8 @@ from hashbench.errors import UserError
 from hashbench.models import DeepMethod, ShallowMethod
 from hashbench.registry import BACKBONES, DATASETS, EXECUTORS, HOOKS, LOOPS, METHODS, OPTIMIZERS, SCHEDULES
 
+pytestmark = pytest.mark.usefixtures("as_before")
+
 MINE = '''
 import torch
 from hashbench.models import DeepMethod
@@ -41,22 +43,6 @@ class Mine(DeepMethod):
     def loss(self, batch):
         return {{"pull": self.alpha * (batch.similarity * (batch.codes @ batch.codes.T)).mean()}}
 '''
-
-
-@pytest.fixture(autouse=True)
-def as_before(monkeypatch):
-    """Nothing that a test registers or imports outlives it."""
-    kept, modules = {(one.section, one.name) for one in registered()}, set(sys.modules)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    yield
-    for one in registered():
-        if (one.section, one.name) not in kept:
-            {r.section: r for r in vars(registry).values() if isinstance(r, registry.Registry)}[one.section].unregister(
-                one.name
-            )
-    for name in set(sys.modules) - modules:
-        if name.startswith("mine"):
-            del sys.modules[name]
 
 
 @pytest.fixture

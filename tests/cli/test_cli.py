@@ -14,6 +14,8 @@ import pytest
 import torch
 from refusal import assert_refused
 
+from hashbench.results.environment import environment
+
 RUN = ("run", "--method", "dualhash_likelihood", "--epochs", "1", "--bits", "8")
 
 
@@ -73,6 +75,15 @@ def test_env_is_json_without_names_of_the_machine(cli):
     assert code == 0
     assert json.loads(out)["versions"]["torch"] == torch.__version__.partition("+")[0] or "torch" in out
     assert os.uname().nodename not in out
+
+
+def test_env_says_where_the_cache_is_and_a_result_does_not(cli, tmp_path):
+    code, out, _ = cli("env")
+    assert code == 0
+    (line,) = [line for line in out.splitlines() if line.startswith("cache ")]
+    assert line.split(maxsplit=1)[1] == str(tmp_path / "cache")
+    assert json.loads(cli("env", "--json")[1])["cache"] == str(tmp_path / "cache")
+    assert "cache" not in environment()
 
 
 def test_check_data_digits(cli):

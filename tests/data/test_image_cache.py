@@ -170,7 +170,7 @@ def test_folder_of_classes_and_roles(folder, tmp_path):
     ("make", "message"),
     [
         (lambda root: root / "none", "cannot be read"),
-        (lambda root: root / "a", "no images in folders a class"),
+        (lambda root: root / "a", "no folder with images for each class"),
         (lambda root: shutil.rmtree(root / "b") or root, r"images of one class only \(a\)"),
         (lambda root: None, "which folder"),
     ],

@@ -64,8 +64,8 @@ def test_cifar10_downloads_into_the_root(tmp_path, monkeypatch):
 
 
 def test_cifar10_default_root_is_the_cache_folder(tmp_path, monkeypatch, no_network):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with pytest.raises(UserError, match=str(tmp_path / "hashbench")):
+    monkeypatch.setenv("HASHBENCH_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(UserError, match=str(tmp_path / "cache")):
         CIFAR10().load()
 
 

@@ -132,17 +132,6 @@ def test_processes_divide_the_batches_of_one(world_size, batch_size, count, shuf
         assert all(torch.equal(one[key], other[key]) for key in one)
 
 
-def test_fetch_gives_rows_as_they_are():
-    mine = loader(shuffle=True, transform=CROPS)
-    wanted = np.array([7, 7, 0, 49])
-    wanted.flags.writeable = False
-    for asked in (wanted, [7, 7, 0, 49], torch.tensor([7, 7, 0, 49])):
-        batch = mine.fetch(asked)
-        assert batch["index"].tolist() == [7, 7, 0, 49]
-        assert torch.equal(batch["inputs"], PLAIN(PIXELS[ROWS[wanted]]))
-        assert torch.equal(batch["labels"], TABLE.labels[ROWS[wanted]])
-
-
 def test_loaders_share_the_data_on_a_device():
     a, b = (BatchLoader(TABLE, rows, batch_size=4, transform=PLAIN, device="meta") for rows in (ROWS, ROWS[:5]))
     assert a._store is b._store
@@ -172,10 +161,10 @@ def test_caller_s_indices_are_copied():
         ({"indices": [[1, 2]]}, "at least one row number"),
         ({"indices": [0, 60]}, "rows 0..60 are asked for, the table has 0..59"),
         ({"indices": [-1, 3]}, "rows -1..3 are asked for"),
-        ({"batch_size": 1, "shuffle": True}, "at least 2 needed .two samples a process"),
+        ({"batch_size": 1, "shuffle": True}, "at least 2 needed .two samples per process"),
         ({"indices": [4], "shuffle": True}, "from 1 rows over 1 process.*at least 2 needed"),
         ({"batch_size": 7, "shuffle": True, "world_size": 4}, "at least 8 needed"),
-        ({"indices": [1, 2], "world_size": 3}, "at least 3 needed .one sample a process"),
+        ({"indices": [1, 2], "world_size": 3}, "at least 3 needed .one sample per process"),
         ({"batch_size": 0}, "a batch of 0"),
     ],
 )

@@ -129,10 +129,10 @@ def test_shallow_methods_take_the_same_way(do_run):
 
 
 def test_frozen_features_are_computed_once_and_test_queries_last(do_run, tmp_path, monkeypatch):
-    from hashbench.backbones import feature_cache
+    from hashbench.cache import FeatureCache
 
     asked = []
-    compute = feature_cache.FeatureCache.get_or_compute
+    compute = FeatureCache.get_or_compute
 
     def counted(self, key, rows, function, width):
         def counting(rows):
@@ -141,7 +141,7 @@ def test_frozen_features_are_computed_once_and_test_queries_last(do_run, tmp_pat
 
         return compute(self, key, rows, counting, width)
 
-    monkeypatch.setattr(feature_cache.FeatureCache, "get_or_compute", counted)
+    monkeypatch.setattr(FeatureCache, "get_or_compute", counted)
     frozen = {"changes": {"frozen": True}}
     do_run(**frozen)
     assert asked == [1297, 500]  # train (= database) and validation first, the test queries after selection

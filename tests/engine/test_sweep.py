@@ -201,7 +201,7 @@ def test_frozen_features_are_computed_once_for_all_runs_of_all_processes(specs, 
 
 
 def test_a_process_reads_features_once_for_all_its_runs(specs, inline, monkeypatch):
-    from hashbench.backbones.feature_cache import FeatureCache
+    from hashbench.cache import FeatureCache
 
     reads = []
     get = FeatureCache.get_or_compute

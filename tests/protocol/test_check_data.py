@@ -70,7 +70,7 @@ def test_data_set_only(check):
     done = check("mine", "--data-root", "mine.npz", x=X * 0)
     assert done.exit_code == 0, done.output
     assert "repeated rows │ 11" in done.output
-    assert "classes       │ 2 (one a row)" in done.output
+    assert "classes       │ 2 (one per row)" in done.output
     assert "split" not in done.output
 
 

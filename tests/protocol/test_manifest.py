@@ -225,6 +225,14 @@ def test_table_s_own_split_must_have_queries(make_table):
         load_split(fractions(), make_table(LABELS, split={"train": np.arange(5)}))
 
 
+def test_roles_of_a_table_s_own_split_are_known(make_table):
+    rows = {"train": np.arange(5), "test": np.arange(5, 9)}
+    with pytest.raises(UserError, match=r"the split that mine brings: unknown role 'valid'\. Did you mean validation"):
+        load_split(fractions(), make_table(LABELS, split={**rows, "valid": np.array([9])}))
+    with pytest.raises(UserError, match=r"the split that mine brings: train is bool \(10,\); give a list of whole row"):
+        load_split(fractions(), make_table(LABELS, split={**rows, "train": np.ones(10, dtype=bool)}))
+
+
 def test_table_s_own_split_is_checked(make_table):
     with pytest.raises(SplitError, match=r"train and test share 1 rows .first: 4"):
         load_split(fractions(), make_table(LABELS, split={"train": np.arange(5), "test": np.arange(4, 9)}))

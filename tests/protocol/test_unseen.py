@@ -77,7 +77,7 @@ def test_fewer_rows_leave_the_classes_as_they_are(make_table):
         (LABELS, {"test_classes": 5, "validation_classes": 4}, "10 classes cannot be divided into 5 for test, 4 for"),
         (LABELS, {"validation_classes": 1}, r"1 for validation \(none, or at least 2\)"),
         (LABELS, {"per_class": 31}, "class 0 has 30 rows, per_class=31 asks for more"),
-        (np.eye(4)[:, [0, 1, 1]], {}, "unseen classes need one label a row"),
+        (np.eye(4)[:, [0, 1, 1]], {}, "unseen classes need one label per row"),
     ],
 )
 def test_impossible_requests(make_table, labels, unseen, message):

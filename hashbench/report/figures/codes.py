@@ -18,7 +18,7 @@ from hashbench.report.figures.style import DISSIMILAR, SIMILAR
 
 
 def codes_of_one_image(comparison: Comparison, codes: Codes) -> list[CodeSheet]:
-    """One sheet a code length; the image is the first test query that every series has kept the outputs of."""
+    """One sheet per code length; the image is the first test query that every series has kept the outputs of."""
     sheets = []
     for bits in comparison.bits:
         kept = {one.label: codes.query_outputs(one) for one in comparison.at(bits)}
@@ -43,14 +43,14 @@ _CAPTION = (
 
 @dataclass(frozen=True)
 class CodeSheet(GridSheet):
-    """One plot a series; `cells` are outputs (K,) of one image."""
+    """One plot per series; `cells` are outputs (K,) of one image."""
 
     columns: ClassVar[int] = 2
     rows: ClassVar[int] = 7
     height: ClassVar[float] = 1.2
 
     def draw_cell(self, ax: Any, label: str, *, first_column: bool, last_row: bool) -> None:
-        """A bar a bit, and a dot at its sign."""
+        """One bar per bit, and a dot at its sign."""
         outputs = np.asarray(self.cells[label], dtype=np.float64)
         signs = np.where(binarize(outputs[None])[0], 1.0, -1.0)
         places = np.arange(1, len(outputs) + 1)

@@ -81,7 +81,7 @@ def compare(runs: Sequence[StoredRun], *, first: Sequence[str] = ()) -> tuple[li
             Variants of one method, whose names share what is before the first `_`, stand together.
 
     Returns:
-        One comparison a fingerprint, by protocol and fingerprint, and all labels in display order.
+        One comparison per fingerprint, by protocol and fingerprint, and all labels in display order.
     """
     labels = _labels(runs)
     values: dict[str, list[float]] = {}

@@ -33,7 +33,7 @@ class Distribution(NamedTuple):
 
 
 def distances(comparison: Comparison, codes: Codes) -> list[DistanceSheet]:
-    """One sheet a code length."""
+    """One sheet per code length."""
     sheets = []
     for bits in comparison.bits:
         cells = {}
@@ -65,7 +65,7 @@ def _shares(pairs: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class DistanceSheet(GridSheet):
-    """One plot a series; `cells` are `Distribution`s."""
+    """One plot per series; `cells` are `Distribution`s."""
 
     columns: ClassVar[int] = 3
     rows: ClassVar[int] = 6

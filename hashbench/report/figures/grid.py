@@ -1,4 +1,4 @@
-"""Sheets that are a grid of small plots, one a series or setting, and what they share."""
+"""Sheets that are a grid of small plots, one per series or setting, and what they share."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class LineSheet(Sheet):
         return [label for label in self.sources if any(label in panel.curves for panel in self.panels)]
 
     def pages(self, style: Mapping[str, LineStyle]) -> Iterator[Page]:
-        """As many blocks a page as fit on paper; narrow ones (of one panel) two in a row."""
+        """As many blocks per page as fit on paper; narrow ones (of one panel) two in a row."""
         groups = panels_of(self.labels, style)
         beside = 2 if self.columns == 1 and len(groups) > 1 else 1
         width = PAGE_WIDTH * (0.6 if self.columns == 1 and beside == 1 else 1.0)

@@ -46,7 +46,7 @@ def precision_recall(comparison: Comparison, codes: Codes) -> list[LineSheet]:
 def _sheets(
     kind: str, caption: str, panels: dict[tuple[str, str], tuple[str, str]], comparison: Comparison, codes: Codes
 ) -> list[LineSheet]:
-    """One sheet a code length; `panels` says for each pair of axis labels which arrays of `all_curves` it shows."""
+    """One sheet per code length; `panels` says for each pair of axis labels which arrays of `all_curves` it shows."""
     sheets = []
     for bits in comparison.bits:
         series = [one for one in comparison.at(bits) if codes.curves(one)]

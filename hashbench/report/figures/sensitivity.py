@@ -41,7 +41,7 @@ class HeatMap(NamedTuple):
 
 
 def sensitivity(comparison: Comparison) -> list[HeatSheet]:
-    """One sheet a method, one heat map a pair of hyper-parameters and code length."""
+    """One sheet per method, one heat map per pair of hyper-parameters and code length."""
     by_method: dict[str, dict[str, HeatMap]] = {}
     for bits in comparison.bits:
         methods: dict[str, list[Series]] = {}
@@ -117,7 +117,7 @@ def _key(value: object) -> str:
 
 @dataclass(frozen=True)
 class HeatSheet(GridSheet):
-    """One plot a heat map; `cells` are `HeatMap`s. All cells of a sheet share the scale of colours."""
+    """One plot per heat map; `cells` are `HeatMap`s. All cells of a sheet share the scale of colours."""
 
     columns: ClassVar[int] = 2
     rows: ClassVar[int] = 3

@@ -53,7 +53,7 @@ class Sheet(ABC):
 
     @abstractmethod
     def pages(self, style: Mapping[str, LineStyle]) -> Iterator[Page]:
-        """Draw, page by page, with one style a label."""
+        """Draw, page by page, with one style per label."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,6 @@ class Curve:
 
 
 def over_seeds(x: ArrayLike, values: Sequence[ArrayLike]) -> Curve:
-    """The curve of one array (n,) a seed, over x (n,)."""
+    """The curve of one array (n,) per seed, over x (n,)."""
     mean, spread, seeds = summarize(np.stack([np.asarray(value, dtype=np.float64) for value in values]))
     return Curve(np.asarray(x, dtype=np.float64), mean, spread if seeds > 1 else None)

@@ -143,7 +143,7 @@ class StudySheet(GridSheet):
         return self.origin
 
     def draw_cell(self, ax: Any, label: str, *, first_column: bool, last_row: bool) -> None:
-        """A mark a trial."""
+        """One mark per trial."""
         x, y = self.cells[label]
         scored, floor = np.isfinite(self.scores), self._floor
         heights = np.where(scored, np.maximum(self.scores, floor), floor) if y is None else y.values

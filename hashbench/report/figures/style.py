@@ -1,4 +1,4 @@
-"""How figures look: one style a series in every figure of a call, told apart in colour, by the colour-blind, and in
+"""How figures look: one style per series in every figure of a call, told apart in colour, by the colour-blind, and in
 black and white.
 
 Colours are those of Okabe & Ito (Color Universal Design, 2008) with wine in place of yellow, which print loses.
@@ -96,7 +96,7 @@ class LineStyle:
 
 
 def styles(labels: Sequence[str]) -> dict[str, LineStyle]:
-    """One style a label. Any eight neighbours differ in colour and marker; labels of one colour differ in dash."""
+    """One style per label. Any eight neighbours differ in colour and marker; labels of one colour differ in dash."""
     found = {}
     for number, label in enumerate(labels):
         round_, place = divmod(number, LARGEST_GROUP)

@@ -12,7 +12,7 @@ function svg(tag, attributes = {}, ...children) {
 // Error bar on the scale [low, high]: ties as a band, the spread over seeds as a whisker, the seeds and their mean as dots;
 // an arrow at the end of the scale where the mean lies outside. Drawn as few, stretched shapes, since a page has a thousand:
 // a dot is a stroke without length, which keeps its round end however the drawing is stretched.
-// `bar` has mean, std, worst, best (null: unknown) and values, one a seed.
+// `bar` has mean, std, worst, best (null: unknown) and values, one per seed.
 function errorBar(bar, [low, high], label) {
   const place = (value) => +Math.min(100, Math.max(0, (100 * (value - low)) / (high - low))).toFixed(2);
   const shape = (name, d) => svg("path", { class: name, d });

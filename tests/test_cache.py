@@ -1,19 +1,19 @@
-"""The feature cache: computed once by whoever asks first, never believed when damaged, never a reason to fail."""
+"""The cache: one folder for everything. Features: computed once by whoever asks first, never believed when damaged, never a reason to fail."""
 
 import json
 import logging
 import multiprocessing
 import os
+import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
 
-from hashbench.atomic import atomic_write
-from hashbench.backbones.feature_cache import FeatureCache, extract_features
+from hashbench.cache import FeatureCache, cache_root
+from hashbench.data.cifar10 import CIFAR10
+from hashbench.errors import UserError
 
 KEY = {"data": "d1", "weights": "w1", "backbone": {"name": "x", "widths": [1, 2]}, "precision": "fp32"}
 ROWS = np.array([4, 1, 7, 2, 9])
@@ -237,15 +237,37 @@ def test_several_processes_compute_once(tmp_path):
 
 
 def test_where_the_cache_is(tmp_path, monkeypatch):
+    def roots() -> set[Path]:
+        return {cache_root(), FeatureCache().root, CIFAR10().root}
+
     monkeypatch.setenv("HASHBENCH_CACHE", str(tmp_path / "mine"))
-    assert FeatureCache().root == tmp_path / "mine"
+    assert roots() == {tmp_path / "mine"}
     assert FeatureCache(tmp_path / "given").root == tmp_path / "given"
     monkeypatch.delenv("HASHBENCH_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert FeatureCache().root == tmp_path / "xdg" / "hashbench"
+    assert roots() == {tmp_path / "xdg" / "hashbench"}
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert FeatureCache().root == tmp_path / ".cache" / "hashbench"
+    assert roots() == {tmp_path / ".cache" / "hashbench"}
+    monkeypatch.setenv("HASHBENCH_CACHE", "~/here")
+    assert roots() == {tmp_path / "here"}
+
+
+def test_a_user_without_a_home_has_a_cache_among_the_temporary_files(tmp_path, monkeypatch):
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("HASHBENCH_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert cache_root() == tmp_path / f"hashbench-{os.getuid()}"
+
+
+def test_the_home_of_nobody_is_refused(monkeypatch):
+    monkeypatch.setenv("HASHBENCH_CACHE", "~no_such_user_here/cache")
+    with pytest.raises(UserError, match=r"HASHBENCH_CACHE = ~no_such_user_here/cache: .*full path"):
+        cache_root()
 
 
 def test_the_entry_says_what_it_is(tmp_path):
@@ -253,68 +275,3 @@ def test_the_entry_says_what_it_is(tmp_path):
     head = json.loads(only(tmp_path, ".json").read_text())
     assert head["key"] == KEY
     assert head["shape"] == [5, 3]
-
-
-def test_atomic_write_keeps_the_old_file_on_an_error(tmp_path):
-    path = tmp_path / "f"
-    with atomic_write(path) as file:
-        file.write(b"old")
-
-    def half() -> None:
-        with atomic_write(path) as file:
-            file.write(b"ne")
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        half()
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-class Spy(nn.Module):
-    """Doubles its input; notes the modes it ran in."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.norm = nn.BatchNorm1d(2)
-        self.frozen = nn.Dropout().eval()
-        self.scale = nn.Parameter(torch.tensor(2.0))
-        self.seen: list[tuple] = []
-
-    def forward(self, inputs):
-        modes = (torch.is_inference_mode_enabled(), torch.is_autocast_enabled("cpu"))
-        self.seen.append((self.training, self.norm.training, *modes))
-        return self.norm(inputs) * self.scale
-
-
-def test_extract_features():
-    module = Spy().train()
-    module.frozen.eval()
-    batches = [torch.ones(3, 2), torch.zeros(1, 2)]
-    got = []
-    for features in extract_features(module, batches, "cpu"):
-        assert not torch.is_inference_mode_enabled(), "the consumer's code runs in inference mode"
-        got.append(features)
-    assert [block.shape for block in got] == [(3, 2), (1, 2)]
-    assert got[0].dtype == np.float32
-    np.testing.assert_allclose(got[0], 2, rtol=1e-4)
-    assert module.seen == [(False, False, True, False)] * 2
-    assert (module.training, module.norm.training, module.frozen.training) == (True, True, False)
-    assert module.norm.num_batches_tracked == 0
-
-
-def test_extract_features_restores_the_mode_when_abandoned():
-    module = Spy().train()
-    blocks = extract_features(module, [torch.ones(3, 2)] * 2, "cpu")
-    next(blocks)
-    assert not module.training
-    blocks.close()
-    assert module.training
-
-
-def test_extract_features_in_bf16_are_close_and_float32():
-    module = nn.Linear(64, 8)
-    inputs = torch.randn(16, 64)
-    (fp32,), (bf16,) = (list(extract_features(module, [inputs], "cpu", p)) for p in ("fp32", "bf16"))
-    assert bf16.dtype == np.float32
-    assert 0 < np.abs(fp32 - bf16).max() < 0.05

@@ -1,7 +1,7 @@
-"""Features of a frozen backbone, computed once and kept on disk under a name made of all that they depend on.
+"""The cache: one folder for all that can be made or fetched again, and the features that are kept in it.
 
-One entry is two files: `<digest>.npy`, the features, and `<digest>.json`, their sha256 and the key in plain text. The
-second is written last, so that an interrupted computation leaves nothing that looks finished.
+Below its root lie features of frozen backbones and GIST features (`FeatureCache`), decoded images (`images/`, see
+`hashbench.data.image_cache`) and downloaded data sets. Everything in it may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -10,32 +10,58 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from filelock import FileLock, Timeout
-from torch import Tensor, nn
 
 from hashbench.atomic import atomic_write
-from hashbench.backbones.evaluation_mode import evaluation_mode
+from hashbench.errors import UserError
 
 logger = logging.getLogger(__name__)
 
 _FORMAT = 1
 
 
+def cache_root() -> Path:
+    """The folder of the cache, which need not exist yet.
+
+    It is `$HASHBENCH_CACHE`, else `hashbench` in `$XDG_CACHE_HOME` or `~/.cache`. For a user without a home folder (a
+    container that runs under a number of no account) it is one of the user's own among the temporary files.
+
+    Raises:
+        UserError: `$HASHBENCH_CACHE` begins with the home folder of nobody (`~name`).
+    """
+    chosen = os.environ.get("HASHBENCH_CACHE")
+    if chosen:
+        try:
+            return Path(chosen).expanduser()
+        except RuntimeError as error:  # how pathlib says that there is no such home
+            raise UserError(f"HASHBENCH_CACHE = {chosen}: there is no such home folder; give a full path") from error
+    shared = os.environ.get("XDG_CACHE_HOME")
+    if shared:
+        return Path(shared) / "hashbench"
+    try:
+        return Path.home() / ".cache" / "hashbench"
+    except RuntimeError:
+        return Path(tempfile.gettempdir()) / f"hashbench-{os.getuid()}"
+
+
 class FeatureCache:
-    """A folder of features.
+    """A folder of features: float32 matrices, each computed once and kept under a name made of all it depends on.
+
+    One entry is two files: `<digest>.npy`, the matrix, and `<digest>.json`, its sha256 and the key in plain text. The
+    second is written last, so that an interrupted computation leaves nothing that looks finished.
 
     Args:
-        root: the folder, made when first needed; None: $HASHBENCH_CACHE, else hashbench in $XDG_CACHE_HOME or ~/.cache.
+        root: the folder, made when first needed; None: `cache_root()`.
     """
 
     def __init__(self, root: Path | None = None) -> None:
-        self.root = Path(root) if root is not None else _default_root()
+        self.root = Path(root) if root is not None else cache_root()
 
     def get_or_compute(
         self,
@@ -59,7 +85,8 @@ class FeatureCache:
         Returns:
             (n, out_features) float32; from the cache it is mapped copy-on-write, so that changing it changes no file.
 
-        Raises `ValueError` if `compute` gives another number of rows or another width.
+        Raises:
+            ValueError: `compute` gives another number of rows or another width.
         """
         rows = np.ascontiguousarray(rows)
         shape = (len(rows), out_features)
@@ -131,36 +158,6 @@ class _Entry:
         head = {"sha256": _sha256(features), **json.loads(self.description)}
         with atomic_write(self.head) as file:
             file.write(json.dumps(head, indent=1).encode())
-
-
-def extract_features(
-    module: nn.Module, batches: Iterable[Tensor], device: torch.device | str, precision: str = "fp32"
-) -> Iterator[np.ndarray]:
-    """Features of batches, in evaluation mode and without gradient.
-
-    Args:
-        module: a backbone, already on `device`; each of its parts is back in its own mode when the batches end.
-        batches: (b, C, H, W) or (b, d), on any device.
-        device: where the computation happens.
-        precision: 'fp32', or 'bf16' for autocast.
-
-    Yields (b, out_features) float32, one array a batch.
-    """
-    device = torch.device(device)
-    with evaluation_mode(module):
-        for batch in batches:
-            # Entered for each batch: what a generator has entered stays so for its consumer between two items.
-            with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-                features = module(batch.to(device, non_blocking=True)).float()
-            yield features.cpu().numpy()
-
-
-def _default_root() -> Path:
-    chosen = os.environ.get("HASHBENCH_CACHE")
-    if chosen:
-        return Path(chosen).expanduser()
-    shared = os.environ.get("XDG_CACHE_HOME")
-    return (Path(shared) if shared else Path.home() / ".cache") / "hashbench"
 
 
 def _acquire(lock: FileLock) -> None:

@@ -1,0 +1,59 @@
+"""The compiler of the kernels: numba's, whose cache always has a place or does without.
+
+numba keeps compiled code in `$NUMBA_CACHE_DIR`, beside the source or in the user's cache folder, whichever can be
+written first, and does not even import the functions where none can: an installation that is read-only, used without a
+home folder, as in many containers. `$HASHBENCH_CACHE` is then one more place; without it each process compiles anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numba
+
+logger = logging.getLogger(__name__)
+
+
+def njit(*, parallel: bool = False, inline: Literal["never", "always"] = "never") -> Callable[[Callable], Any]:
+    """A decorator: `numba.njit` with its cache.
+
+    Args:
+        parallel: `prange` divides its range among threads.
+        inline: 'always' for a function that is a part of those that call it.
+    """
+
+    def compiled(function: Callable) -> Any:
+        try:
+            return numba.njit(cache=True, parallel=parallel, inline=inline)(function)
+        except RuntimeError as error:
+            if "no locator available" not in str(error):
+                raise
+            return numba.njit(cache=_one_more_place(), parallel=parallel, inline=inline)(function)
+
+    return compiled
+
+
+@lru_cache(maxsize=1)
+def _one_more_place() -> bool:
+    """Show numba a folder below `$HASHBENCH_CACHE`; False, with a warning, where there is none to be written."""
+    root = os.environ.get("HASHBENCH_CACHE")
+    if root:
+        try:
+            folder = Path(root).expanduser() / "numba"
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+            numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
+            return True
+        except (OSError, RuntimeError):  # the second: `~name` is nobody's home
+            pass
+    logger.warning(
+        "compiled kernels cannot be kept: no folder for them can be written, so each process compiles them again "
+        "(10 to 20 s); set HASHBENCH_CACHE to a writable folder"
+    )
+    return False
