@@ -7,6 +7,8 @@ from typing import Annotated, Optional
 
 import typer
 
+from hashbench.cli.options import Imports, Plugins
+
 # ruff: noqa: UP045 - typer reads these annotations at run time on Python 3.10
 
 
@@ -31,6 +33,8 @@ def figures(
     ] = None,
     bits: Annotated[Optional[str], typer.Option(help="Only these code lengths: 32, or 16,32.")] = None,
     protocol: Annotated[Optional[str], typer.Option(help="Only this protocol.")] = None,
+    plugin: Plugins = None,
+    import_: Imports = None,
 ) -> None:
     """Draw figures from finished runs and studies; index.md in the folder says what each shows.
 
@@ -40,11 +44,13 @@ def figures(
     """
     from rich.console import Console
 
+    from hashbench.catalog import load_catalog
     from hashbench.cli.selection import finished_runs
     from hashbench.report.figures.draw import INDEX, check_names, draw
     from hashbench.report.figures.kinds import STUDIES
     from hashbench.tuning.study import load_study
 
+    load_catalog(plugin or (), imports=import_ or ())
     asked, endings = check_names(_listed(kinds), _listed(formats))
     files = list(dict.fromkeys(path for path in runs if path.is_file()))
     studies = [(path, load_study(path)) for path in files]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from hashbench.errors import RunFailedError
-from hashbench.evaluation import Evaluation, binarize, code_quality, evaluate, pack_codes
+from hashbench.errors import RunFailedError, UserError
+from hashbench.evaluation import Evaluation, MetricError, binarize, code_quality, evaluate, pack_codes
 from hashbench.evaluation.cosine import CosineEvaluation, evaluate_cosine
 
 
@@ -93,6 +93,8 @@ class RetrievalEvaluator:
                 device=self.device,
             )
             quality = code_quality(database.outputs)
+        except MetricError as error:  # of somebody's own: the request is wrong, not the run
+            raise UserError(str(error)) from error
         finally:
             torch.set_num_threads(threads)
         return {**self.last.metrics, **quality}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,10 +38,14 @@ class Counts:
         """N, the number of database items (the same for every query)."""
         return int(self.n[0].sum()) if self.queries else 0
 
-    @property
+    @cached_property
     def relevant(self) -> np.ndarray:
         """R, `(Q,)` int64: relevant items of each query."""
         return self.p.sum(axis=1)
+
+    def within(self, radius: int) -> tuple[np.ndarray, np.ndarray]:
+        """Items, and relevant items, at distance `radius` or nearer: `(Q,)` int64 each."""
+        return self.n[:, : radius + 1].sum(axis=1), self.p[:, : radius + 1].sum(axis=1)
 
     def __add__(self, other: Counts) -> Counts:
         """The counts over two disjoint shards of the database, for the same queries."""
