@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from hashbench.evaluation.ball import Ball
 from hashbench.evaluation.errors import EvaluationInputError
 
 
@@ -43,9 +44,18 @@ class Counts:
         """R, `(Q,)` int64: relevant items of each query."""
         return self.p.sum(axis=1)
 
-    def within(self, radius: int) -> tuple[np.ndarray, np.ndarray]:
-        """Items, and relevant items, at distance `radius` or nearer: `(Q,)` int64 each."""
-        return self.n[:, : radius + 1].sum(axis=1), self.p[:, : radius + 1].sum(axis=1)
+    def within(self, radius: int) -> Ball:
+        """What lies at distance `radius` or nearer: arrays `(Q,)`."""
+        return Ball(self.n[:, : radius + 1].sum(axis=1), self.p[:, : radius + 1].sum(axis=1), self.relevant)
+
+    def within_each(self) -> Ball:
+        """The same for every radius 0..K: arrays `(Q, K + 1)`."""
+        return Ball(np.cumsum(self.n, axis=1), np.cumsum(self.p, axis=1), self.relevant)
+
+    def nearest_tied(self) -> np.ndarray:
+        """`(Q,)` bool: whether the items at the smallest distance that occurs are more than one."""
+        nearest = np.argmax(self.n > 0, axis=1)
+        return self.n[np.arange(self.queries), nearest] > 1
 
     def __add__(self, other: Counts) -> Counts:
         """The counts over two disjoint shards of the database, for the same queries."""

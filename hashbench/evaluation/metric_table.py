@@ -78,6 +78,23 @@ class Metric:
         return self.name + _OVER.get(self.over, "")
 
     @property
+    def title(self) -> str:
+        """The label, and the first line of what the function says of itself."""
+        about = (inspect.getdoc(self.function) or "").partition("\n")[0]
+        return f"{self.label}: {about}" if about else self.label
+
+    @property
+    def path(self) -> str:
+        """Where the function is imported from: `module:name`."""
+        function = self.function
+        return f"{getattr(function, '__module__', '')}:{getattr(function, '__qualname__', repr(function))}"
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether hashbench itself brings it."""
+        return getattr(self.function, "__module__", "") == "hashbench.evaluation.metrics"
+
+    @property
     def code(self) -> Any:
         """The function's code object, which knows where it is written; None where it is not written in Python."""
         return getattr(inspect.unwrap(self.function), "__code__", None)
@@ -144,7 +161,7 @@ def metric(name: str | None = None, **facts: Any) -> Callable[[Function], Functi
 
 def unregister(name: str) -> None:
     """Take out what was added under a name; what hashbench brings stays."""
-    for key in [key for key, entry in TABLE.items() if entry.name == name and not _is_ours(entry)]:
+    for key in [key for key, entry in TABLE.items() if entry.name == name and not entry.is_ours]:
         del TABLE[key]
 
 
@@ -162,9 +179,8 @@ def _check(entry: Metric) -> None:
         raise refuse("codes and balls have no order of ties: leave bounds out")
     if entry.of != "counts" and entry.over:
         raise refuse("a family is over counts: leave of out")
-    wrong = [place for place in entry.shown if place not in PLACES]
-    if isinstance(entry.shown, str) or wrong:
-        raise refuse(f"shown holds {wrong[0]!r}: give a tuple of {', '.join(PLACES)}")
+    if isinstance(entry.shown, str) or not set(entry.shown) <= set(PLACES):
+        raise refuse(f"shown is {entry.shown!r}: give a tuple with none or some of {', '.join(PLACES)}")
     try:
         inspect.signature(entry.function).bind(*entry.arguments)
     except (TypeError, ValueError) as error:
@@ -178,12 +194,4 @@ def _check(entry: Metric) -> None:
 
 def _is_redefined(old: Metric, new: Metric) -> bool:
     """Whether both are one function under one name."""
-    return old.name == new.name and _identity(old.function) == _identity(new.function)
-
-
-def _identity(function: Callable[..., Any]) -> tuple[str, str]:
-    return getattr(function, "__module__", ""), getattr(function, "__qualname__", repr(function))
-
-
-def _is_ours(entry: Metric) -> bool:
-    return _identity(entry.function)[0] == "hashbench.evaluation.metrics"
+    return (old.name, old.path) == (new.name, new.path)

@@ -6,17 +6,14 @@
     def first_hit(counts: Counts) -> np.ndarray: ...
 
 adds one (`hashbench.registry.METRICS` does the same by its decorator). The entries below stand in the order of
-result.json. `Metric` explains what an entry says; `ranking`, `radius` and `code_set` how the numbers come about.
+result.json. `Metric` explains what an entry says; `Ranking`, `Ball`, `Counts` and `CodeSet` how the numbers come about.
+Importing this module imports neither numpy nor numba, so that `hashbench list` knows the metrics at once.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from hashbench.evaluation.code_set import CodeSet
-from hashbench.evaluation.counts import Counts
 from hashbench.evaluation.metric_names import (
     Member,
     cut_offs,
@@ -29,9 +26,12 @@ from hashbench.evaluation.metric_names import (
     shown,
 )
 from hashbench.evaluation.metric_table import PLACES, TABLE, USUAL_RADIUS, Metric, metric, register, unregister
-from hashbench.evaluation.radius import empty_within, f1_within, precision_within, recall_within
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from hashbench.evaluation.code_set import CodeSet
+    from hashbench.evaluation.counts import Counts
     from hashbench.evaluation.ranking import Ranking
 
 __all__ = [
@@ -86,24 +86,40 @@ def ndcg_at(ranking: Ranking, T: int, order: str) -> np.ndarray:
     return ranking.ndcg_at(T, order)
 
 
-# --- inside a Hamming ball, which takes whole groups: ties do not matter
+# --- inside a Hamming ball
 
-register(precision_within, name="precision", over="radius", shown=("run", "leaderboard", "gallery"))
-register(recall_within, name="recall", over="radius", shown=())
-register(empty_within, name="empty", over="radius", label="empty balls", higher_is_better=False, shown=("gallery",))
-register(f1_within, name="f1", over="radius", label="F1", per_query=False, shown=())
+
+@metric("precision", over="radius", shown=("run", "leaderboard", "gallery"))
+def precision_within(counts: Counts, r: int) -> np.ndarray:
+    """Relevant / returned; 0 for an empty ball."""
+    return counts.within(r).precision()
+
+
+@metric("recall", over="radius", shown=())
+def recall_within(counts: Counts, r: int) -> np.ndarray:
+    """Share of the relevant items that is inside."""
+    return counts.within(r).recall()
+
+
+@metric("empty", over="radius", label="empty balls", higher_is_better=False, shown=("gallery",))
+def empty_within(counts: Counts, r: int) -> np.ndarray:
+    """Whether there is no item inside."""
+    return counts.within(r).empty()
+
+
+@metric("f1", over="radius", label="F1", per_query=False, shown=())
+def f1_within(counts: Counts, r: int) -> float:
+    """Harmonic mean of the mean precision and the mean recall."""
+    return counts.within(r).f1()
+
 
 # --- of the counts as a whole
 
 
 @metric(higher_is_better=False, per_query=False, shown=())
 def tie_mass(counts: Counts) -> np.ndarray:
-    """Whether the nearest group, the items at the smallest distance that occurs, has more than one item.
-
-    Of all queries, those without a relevant item too.
-    """
-    nearest = np.argmax(counts.n > 0, axis=1)
-    return counts.n[np.arange(counts.queries), nearest] > 1
+    """Whether the nearest group has more than one item; of all queries, those without a relevant item too."""
+    return counts.nearest_tied()
 
 
 # --- of the codes themselves
@@ -120,13 +136,13 @@ def quantization_error(codes: CodeSet) -> float:
 @metric(of="outputs", label="quantisation error, squared", higher_is_better=False, shown=(), log=True)
 def quantization_mse(codes: CodeSet) -> float:
     """Mean of (|u| - 1)^2 over all outputs u."""
-    return float(np.square(codes.gap).mean())
+    return float((codes.gap**2).mean())
 
 
 @metric(of="codes", shown=())
 def bit_balance(codes: CodeSet) -> float:
     """Mean over bits of 1 - |2 f - 1|, f the share of ones; 1 if every bit is set for half of the items."""
-    return float(np.mean(1 - np.abs(2 * codes.share - 1)))
+    return float((1 - abs(2 * codes.share - 1)).mean())
 
 
 @metric(of="codes", shown=())
