@@ -194,6 +194,31 @@ class Catalog:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             raise UserError(f"{section[:-1]} {name!r} of {source} cannot be imported: {reason}") from error
 
+    def import_metrics(self) -> list[str]:
+        """Import the metrics of all plugins, whose decorators put them into `hashbench.evaluation.metrics`.
+
+        Returns:
+            One line for each that an installed plugin fails to bring.
+
+        Raises:
+            UserError: the same of what was asked for by --plugin, --import or a hashbench.yaml.
+        """
+        problems = []
+        for name in self.metrics:
+            source = self.sources["metrics", name]
+            try:
+                self.load_class("metrics", name)
+                if not any(name in (metric.name, metric.key) for metric in TABLE.values()):
+                    raise UserError(
+                        f"metric {name!r} of {source}: {self.metrics[name].class_path} is not decorated: write "
+                        f"@METRICS.register_module({name!r}) above it"
+                    )
+            except UserError as error:
+                if source.local:
+                    raise
+                problems.append(str(error))
+        return problems
+
     def arguments(self, section: str, name: str) -> Arguments:
         """What can be set of a name: the constructor's arguments but those that the harness fills in.
 

@@ -40,12 +40,12 @@ def evaluate(
     import_: Imports = None,
 ) -> None:
     """Measure codes from a file: -1/+1, 0/1, booleans or packed bytes; labels as class ids or multi-hot."""
-    from hashbench.catalog import load_catalog
+    from hashbench.cli.own_metrics import import_metrics
     from hashbench.errors import UserError
     from hashbench.evaluation import EvaluationInputError, MetricError
     from hashbench.evaluation import evaluate as evaluate_codes
 
-    load_catalog(plugin or (), imports=import_ or ())
+    import_metrics(plugin, import_)
     arrays, file_bits = _read(codes)
     if bits is not None and file_bits not in (None, bits):
         raise UserError(f"--bits {bits}: {codes} says that its codes have {file_bits} bits; leave --bits out")

@@ -44,18 +44,18 @@ def figures(
     """
     from rich.console import Console
 
-    from hashbench.catalog import load_catalog
+    from hashbench.cli.own_metrics import import_metrics
     from hashbench.cli.selection import finished_runs
     from hashbench.report.figures.draw import INDEX, check_names, draw
     from hashbench.report.figures.kinds import STUDIES
     from hashbench.tuning.study import load_study
 
-    load_catalog(plugin or (), imports=import_ or ())
     asked, endings = check_names(_listed(kinds), _listed(formats))
     files = list(dict.fromkeys(path for path in runs if path.is_file()))
     studies = [(path, load_study(path)) for path in files]
     folders = [path for path in runs if path not in files]
     chosen, problems = finished_runs(folders, protocol=protocol, bits=bits, methods=methods) if folders else ([], [])
+    import_metrics(plugin, import_, {name for run in chosen for name in run.record.metrics})
     if not folders:
         asked = asked or [STUDIES]
     if chosen or studies:

@@ -40,22 +40,22 @@ def leaderboard(
     Rows of different protocol fingerprints are never ranked together. Results that cannot be read are named and left
     out, values per query that cannot be read are named and not used for ranks; the exit code is then 1.
     """
-    from hashbench.catalog import load_catalog
     from hashbench.cli.leaderboard_tables import show_average_ranks, show_comparisons, show_sections
+    from hashbench.cli.own_metrics import import_metrics
     from hashbench.cli.selection import finished_runs
     from hashbench.results.atomic import write_text
     from hashbench.results.known_metric import known_metric
     from hashbench.results.leaderboard import headings, sections, table, to_csv, to_markdown
     from hashbench.results.per_query import over_queries
 
-    load_catalog(plugin or (), imports=import_ or ())
     found, problems = finished_runs(runs, protocol=protocol, bits=bits, methods=methods)
+    records = [run.record for run in found]
+    import_metrics(plugin, import_, {name for record in records for name in record.metrics})
     left_out = len(problems)
     queries, unread = over_queries(found, metric)
     for problem in unread:
         typer.echo(f"warning: {problem}", err=True)
     problems += unread
-    records = [run.record for run in found]
     frame = table(records, metric=metric, queries=queries)
     differences = headings(records)
     show_sections(sections(frame, metric=metric, differences=differences))

@@ -3,53 +3,24 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from hashbench.evaluation.codes import as_numpy, binarize, packed_codes, unpack_codes
-from hashbench.evaluation.errors import EvaluationInputError
+from hashbench.evaluation.codes import unpack_codes
 
 _ROWS = 1 << 16
 
 
 class CodeSet:
-    """Codes of N items, and the continuous outputs behind them where these are known.
-
-    Args:
-        outputs: `(N, K)` continuous outputs, or None.
-        codes: the codes, in any form `evaluate` takes; None: `outputs >= 0`.
-        bits: code length if `codes` are packed.
+    """Codes of N items, at least one.
 
     Attributes:
-        packed: `(N, ceil(K / 8))` uint8.
+        packed: `(N, ceil(K / 8))` uint8, see `hashbench.evaluation.unpack_codes`.
         bits: K.
-        outputs: `(N, K)` float array, or None.
-
-    Raises:
-        EvaluationInputError: neither argument is given, they do not describe the same items, or there are none.
     """
 
-    def __init__(self, outputs: Any = None, codes: Any = None, bits: int | None = None) -> None:
-        self.outputs = None if outputs is None else as_numpy(outputs)
-        if codes is None:
-            if self.outputs is None:
-                raise EvaluationInputError("code_quality has nothing to judge: give outputs, codes, or both")
-            codes, bits = binarize(self.outputs), None
-        self.packed, self.bits = packed_codes(codes, bits, "codes")
-        shape = (len(self.packed), self.bits)
-        if self.outputs is not None and self.outputs.shape != shape:
-            raise EvaluationInputError(
-                f"outputs have shape {self.outputs.shape}, the codes {shape}: give the outputs of these codes"
-            )
-        if len(self.packed) == 0:
-            raise EvaluationInputError("there are no codes to judge: give at least one")
-
-    @cached_property
-    def gap(self) -> np.ndarray:
-        """`(N, K)` float64, | |u| - 1 | of every output u. Only where there are outputs."""
-        assert self.outputs is not None
-        return np.abs(np.abs(self.outputs.astype(np.float64)) - 1)
+    def __init__(self, packed: np.ndarray, bits: int) -> None:
+        self.packed, self.bits = packed, bits
 
     @cached_property
     def joint(self) -> np.ndarray:

@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 
 from hashbench.evaluation.code_set import CodeSet
-from hashbench.evaluation.codes import as_numpy
+from hashbench.evaluation.codes import as_numpy, pack_codes
 from hashbench.evaluation.counts import Counts
 from hashbench.evaluation.database_order import DatabaseOrderRanking
 from hashbench.evaluation.errors import EvaluationInputError, MetricError
-from hashbench.evaluation.metrics import Member, Metric, members
+from hashbench.evaluation.metrics import TABLE, Member, Metric, members
 from hashbench.evaluation.ranking import DENOMINATORS, ORDERS, Ranking
 
 TIES = (*ORDERS, "index")
+_TRIED = 16
+"""Queries, or codes, on which an added metric is tried."""
 
 Values = dict[Member, "np.ndarray | float"]
 """Every metric by its name: `(Q,)` float64 values, or one number."""
@@ -92,6 +94,29 @@ def values_of(
     return found
 
 
+def try_added(bits: int, options: Options) -> None:
+    """Try the metrics that others have added on random counts and codes: what fails is refused before any work.
+
+    Args:
+        bits: K.
+        options: what they will be asked for.
+
+    Raises:
+        MetricError: one of them raised, or returned what it may not.
+    """
+    if all(entry.is_ours for entry in TABLE.values()):
+        return
+    rng = np.random.default_rng(0)
+    items = 10 * max([1000, *options.topk])
+    n = rng.multinomial(items, np.full(bits + 1, 1 / (bits + 1)), size=_TRIED)
+    p = rng.binomial(n, 0.1)
+    p[-1] = 0  # a query without a relevant item
+    values_of(Counts(n, p), options)
+    outputs = rng.normal(size=(_TRIED, bits))
+    of_outputs(outputs)
+    of_codes(CodeSet(pack_codes(outputs >= 0), bits))
+
+
 def means(values: Mapping[Member, np.ndarray | float]) -> dict[str, float]:
     """Each metric over the queries for which it is defined; NaN where that is none. A number stays what it is."""
     return {member.name: value if isinstance(value, float) else _mean(value) for member, value in values.items()}
@@ -106,16 +131,36 @@ def kept(values: Mapping[Member, np.ndarray | float]) -> dict[str, np.ndarray]:
     }
 
 
-def single(metric: Metric, codes: CodeSet) -> float:
-    """A metric of codes or outputs.
+def of_codes(codes: CodeSet) -> dict[str, float]:
+    """Every metric of codes.
 
     Raises:
-        MetricError: it raised, or returned something else than one number.
+        MetricError: one raised, or returned something else than one number.
     """
-    value = _called(metric, [codes])
-    if value.shape != ():
-        raise _failed(metric, f"it returned shape {value.shape}: a metric of codes is one number")
-    return float(value)
+    found = {}
+    for metric in TABLE.values():
+        if metric.of == "codes":
+            value = _called(metric, [codes])
+            if value.shape != ():
+                raise _failed(metric, f"it returned shape {value.shape}: give one number")
+            found[metric.name] = float(value)
+    return found
+
+
+def of_outputs(outputs: np.ndarray) -> dict[str, float]:
+    """Every metric of outputs, `(N, K)` float64.
+
+    Raises:
+        MetricError: one raised, or returned something else than a value for each item or for each output.
+    """
+    found = {}
+    for metric in TABLE.values():
+        if metric.of == "outputs":
+            values = _called(metric, [outputs])
+            if values.shape not in (outputs.shape, outputs.shape[:1]):
+                raise _failed(metric, f"it returned shape {values.shape}: give {outputs.shape} or {outputs.shape[:1]}")
+            found[metric.name] = float(values.mean())
+    return found
 
 
 def _mean(values: np.ndarray) -> float:

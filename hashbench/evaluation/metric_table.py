@@ -34,8 +34,9 @@ class Metric:
         label: on axes and in captions; by default the name with spaces.
         higher_is_better: whether a larger value is the better one.
         over: "topk": a family over the cut-offs T, in items; "radius": over the radii r, in bits.
-        of: what the function is given: "counts"; or a `CodeSet` of the database, of which it returns one number:
-            "codes", or "outputs" for a metric that is left out where the continuous outputs are not known.
+        of: what the function is given: "counts"; "codes", a `CodeSet` of the database, of which it returns one number;
+            or "outputs", `(n, K)` float64 outputs of some database items, of which it returns values, `(n, K)` or
+            `(n,)`: the metric is the mean over all. It is left out where outputs are not known.
         bounds: the value depends on the order inside ties. The function is then given a `Ranking` in place of the
             counts and, as its last argument, the order; the metric comes with `_worst` and `_best`.
         per_query: whether the values for each query are kept, for ranks and comparisons; else only their mean is.
@@ -108,7 +109,7 @@ class Metric:
     @property
     def arguments(self) -> tuple[str, ...]:
         """What the function is given."""
-        first = "codes" if self.of != "counts" else "ranking" if self.bounds else "counts"
+        first = "ranking" if self.bounds else self.of
         at = {"": (), "topk": ("T",), "radius": ("r",)}[self.over]
         return (first, *at, "order") if self.bounds else (first, *at)
 

@@ -122,21 +122,25 @@ def tie_mass(counts: Counts) -> np.ndarray:
     return counts.nearest_tied()
 
 
-# --- of the codes themselves
+# --- of the outputs behind the codes, and of the codes
 
 
 @metric(
-    of="outputs", label="quantisation error", higher_is_better=False, shown=("run", "leaderboard", "figures"), log=True
+    of="outputs",
+    label="quantisation error",
+    higher_is_better=False,
+    shown=("run", "leaderboard", "figures"),
+    log=True,
 )
-def quantization_error(codes: CodeSet) -> float:
+def quantization_error(outputs: np.ndarray) -> np.ndarray:
     """Mean of | |u| - 1 | over all outputs u."""
-    return float(codes.gap.mean())
+    return abs(abs(outputs) - 1)
 
 
 @metric(of="outputs", label="quantisation error, squared", higher_is_better=False, shown=(), log=True)
-def quantization_mse(codes: CodeSet) -> float:
+def quantization_mse(outputs: np.ndarray) -> np.ndarray:
     """Mean of (|u| - 1)^2 over all outputs u."""
-    return float((codes.gap**2).mean())
+    return (abs(outputs) - 1) ** 2
 
 
 @metric(of="codes", shown=())

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from hashbench.evaluation.code_set import CodeSet
-from hashbench.evaluation.measure import single
-from hashbench.evaluation.metrics import TABLE
+from hashbench.evaluation.codes import as_numpy, binarize, packed_codes
+from hashbench.evaluation.errors import EvaluationInputError
+from hashbench.evaluation.measure import of_codes, of_outputs
 
 
 def code_quality(outputs: Any = None, codes: Any = None, *, bits: int | None = None) -> dict[str, float]:
@@ -23,8 +26,20 @@ def code_quality(outputs: Any = None, codes: Any = None, *, bits: int | None = N
 
     Raises:
         EvaluationInputError: neither argument is given, or they do not describe the same items.
-        MetricError: a metric that was added fails.
+        MetricError: a metric that was added to the table fails.
     """
-    judged = CodeSet(outputs, codes, bits)
-    wanted = ("codes",) if judged.outputs is None else ("outputs", "codes")
-    return {entry.name: single(entry, judged) for entry in TABLE.values() if entry.of in wanted}
+    if outputs is not None:
+        outputs = as_numpy(outputs)
+        if codes is None:
+            codes, bits = binarize(outputs), None
+    if codes is None:
+        raise EvaluationInputError("code_quality has nothing to judge: give outputs, codes, or both")
+    packed, length = packed_codes(codes, bits, "codes")
+    if outputs is not None and outputs.shape != (len(packed), length):
+        raise EvaluationInputError(
+            f"outputs have shape {outputs.shape}, the codes {(len(packed), length)}: give the outputs of these codes"
+        )
+    if len(packed) == 0:
+        raise EvaluationInputError("there are no codes to judge: give at least one")
+    of_both = {} if outputs is None else of_outputs(outputs.astype(np.float64))
+    return of_both | of_codes(CodeSet(packed, length))
