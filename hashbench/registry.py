@@ -173,16 +173,24 @@ class MetricRegistry(Registry):
     """Metrics are functions; the table of `hashbench.evaluation.metrics` computes them wherever codes are evaluated."""
 
     def register_module(self, name: str | None = None, *, force: bool = False, module: Any = None, **facts: Any) -> Any:
-        """Register a function of the counts; `facts` are those of `hashbench.evaluation.metrics.register`."""
+        """Register a function of the counts; `facts` are the attributes of `hashbench.evaluation.metrics.Metric`.
+
+        Raises:
+            UserError: see `hashbench.evaluation.metrics.register`.
+        """
         from hashbench.evaluation import metrics
+        from hashbench.evaluation.errors import MetricError
 
         if module is None:
             return lambda target: self.register_module(name, force=force, module=target, **facts)
         own = name or module.__name__
         if force:
             self.unregister(own)
-        metrics.register(module, name=own, **facts)
-        return super().register_module(own, module=module, title=facts.get("label", ""))
+        try:
+            metrics.register(module, name=own, **facts)
+        except MetricError as error:
+            raise UserError(str(error)) from error
+        return super().register_module(own, module=module, **({"title": facts["label"]} if "label" in facts else {}))
 
     def unregister(self, name: str) -> None:
         """Take a metric out of the table again."""

@@ -99,3 +99,14 @@ def make_record() -> Callable[..., Any]:
 @pytest.fixture
 def store_record() -> Callable[..., Any]:
     return _store
+
+
+@pytest.fixture
+def metric_table():
+    """The table of metrics; what a test adds to it is gone after the test."""
+    from hashbench.evaluation.metrics import TABLE
+
+    before = dict(TABLE)
+    yield TABLE
+    TABLE.clear()
+    TABLE.update(before)

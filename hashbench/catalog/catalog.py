@@ -34,6 +34,7 @@ from hashbench.catalog.schema import (
 )
 from hashbench.catalog.yaml_file import read_catalog_file
 from hashbench.errors import UserError, did_you_mean
+from hashbench.evaluation.metrics import TABLE
 
 GROUP = "hashbench.plugins"
 FILE_NAME = "registry.yaml"
@@ -193,6 +194,31 @@ class Catalog:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             raise UserError(f"{section[:-1]} {name!r} of {source} cannot be imported: {reason}") from error
 
+    def import_metrics(self) -> list[str]:
+        """Import the metrics of all plugins, whose decorators put them into `hashbench.evaluation.metrics`.
+
+        Returns:
+            One line for each that an installed plugin fails to bring.
+
+        Raises:
+            UserError: the same of what was asked for by --plugin, --import or a hashbench.yaml.
+        """
+        problems = []
+        for name in self.metrics:
+            source = self.sources["metrics", name]
+            try:
+                self.load_class("metrics", name)
+                if not any(name in (metric.name, metric.key) for metric in TABLE.values()):
+                    raise UserError(
+                        f"metric {name!r} of {source}: {self.metrics[name].class_path} is not decorated: write "
+                        f"@METRICS.register_module({name!r}) above it"
+                    )
+            except UserError as error:
+                if source.local:
+                    raise
+                problems.append(str(error))
+        return problems
+
     def arguments(self, section: str, name: str) -> Arguments:
         """What can be set of a name: the constructor's arguments but those that the harness fills in.
 
@@ -261,7 +287,8 @@ def load_catalog(plugins: Iterable[Path] = (), folder: Path | None = None, impor
             installed plugin whose file is missing or invalid is put in `broken` and nothing else is affected.
     """
     catalog = Catalog()
-    catalog.add(Source("hashbench", own_registry()))
+    own = Source("hashbench", own_registry())
+    catalog.add(own, _with_metrics(read_catalog_file(own_registry())))
     for point in sorted(_entry_points(), key=lambda p: p.name):
         try:
             source = _entry_point_source(point)
@@ -283,6 +310,16 @@ def load_catalog(plugins: Iterable[Path] = (), folder: Path | None = None, impor
     files = [*(Path(path).resolve() for path in imports), *(one.file for one in registered() if one.file is not None)]
     catalog.imports = tuple(dict.fromkeys(files))
     return catalog
+
+
+def _with_metrics(file: CatalogFile) -> CatalogFile:
+    """Our own registry.yaml, with the metrics that `hashbench.evaluation.metrics` brings."""
+    metrics = {
+        entry.key: MetricEntry.model_validate({"class": entry.path, "title": entry.title})
+        for entry in TABLE.values()
+        if entry.is_ours
+    }
+    return file.model_copy(update={"metrics": metrics})
 
 
 @lru_cache(maxsize=1)

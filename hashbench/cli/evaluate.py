@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from hashbench.cli.options import AsJson
+from hashbench.cli.options import AsJson, Imports, Plugins
 
 if TYPE_CHECKING:
     from hashbench.evaluation import Evaluation
@@ -20,12 +20,12 @@ def evaluate(
     codes: Annotated[Path, typer.Argument(help=f"An .npz with {', '.join(ARRAYS)}, and bits if the codes are packed.")],
     topk: Annotated[
         Optional[list[int]],  # noqa: UP045 - typer reads this at run time on Python 3.10
-        typer.Option("--topk", help="Cut-off T in items for map@T, precision@T, recall@T, ndcg@T. Repeatable."),
+        typer.Option("--topk", help="Cut-off T in items for map@T, precision@T and all others at T. Repeatable."),
     ] = None,
     radius: Annotated[
         Optional[list[int]],  # noqa: UP045
         typer.Option(
-            "--radius", help="Radius r in bits for precision@r, recall@r, f1@r. Repeatable; 0, 1, 2 by default."
+            "--radius", help="Radius r in bits for precision@r and all others within r. Repeatable; 0, 1, 2 by default."
         ),
     ] = None,
     denominator: Annotated[str, typer.Option(help="What map@T is divided by: retrieved, capped or all.")] = "retrieved",
@@ -36,12 +36,16 @@ def evaluate(
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, or a torch device such as cuda.")] = "cpu",
     as_json: AsJson = False,
+    plugin: Plugins = None,
+    import_: Imports = None,
 ) -> None:
     """Measure codes from a file: -1/+1, 0/1, booleans or packed bytes; labels as class ids or multi-hot."""
+    from hashbench.cli.own_metrics import import_metrics
     from hashbench.errors import UserError
-    from hashbench.evaluation import EvaluationInputError
+    from hashbench.evaluation import EvaluationInputError, MetricError
     from hashbench.evaluation import evaluate as evaluate_codes
 
+    import_metrics(plugin, import_)
     arrays, file_bits = _read(codes)
     if bits is not None and file_bits not in (None, bits):
         raise UserError(f"--bits {bits}: {codes} says that its codes have {file_bits} bits; leave --bits out")
@@ -55,6 +59,8 @@ def evaluate(
             denominator=denominator,
             device=device,
         )
+    except MetricError as error:
+        raise UserError(str(error)) from error
     except EvaluationInputError as error:
         raise UserError(f"{codes}: {error}") from error
     if as_json:
@@ -95,13 +101,14 @@ def _print(result: Evaluation, packed: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from hashbench.evaluation.metrics import find
+
     table = Table("metric", "value", "worst order", "best order")
     metrics = result.metrics
     for name, value in metrics.items():
-        if name.endswith(("_worst", "_best")):
-            continue
-        bounds = [f"{metrics[key]:.4f}" if (key := f"{name}_{end}") in metrics else "" for end in ("worst", "best")]
-        table.add_row(name, f"{value:.4f}", *bounds)
+        member = find(name)
+        if member and not member.end:
+            table.add_row(name, f"{value:.4f}", *(f"{metrics[bound]:.4f}" for bound in member.bounds))
     console = Console()
     console.print(table)
     info = result.info

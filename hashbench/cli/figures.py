@@ -7,6 +7,8 @@ from typing import Annotated, Optional
 
 import typer
 
+from hashbench.cli.options import Imports, Plugins
+
 # ruff: noqa: UP045 - typer reads these annotations at run time on Python 3.10
 
 
@@ -31,6 +33,8 @@ def figures(
     ] = None,
     bits: Annotated[Optional[str], typer.Option(help="Only these code lengths: 32, or 16,32.")] = None,
     protocol: Annotated[Optional[str], typer.Option(help="Only this protocol.")] = None,
+    plugin: Plugins = None,
+    import_: Imports = None,
 ) -> None:
     """Draw figures from finished runs and studies; index.md in the folder says what each shows.
 
@@ -40,6 +44,7 @@ def figures(
     """
     from rich.console import Console
 
+    from hashbench.cli.own_metrics import import_metrics
     from hashbench.cli.selection import finished_runs
     from hashbench.report.figures.draw import INDEX, check_names, draw
     from hashbench.report.figures.kinds import STUDIES
@@ -50,6 +55,7 @@ def figures(
     studies = [(path, load_study(path)) for path in files]
     folders = [path for path in runs if path not in files]
     chosen, problems = finished_runs(folders, protocol=protocol, bits=bits, methods=methods) if folders else ([], [])
+    import_metrics(plugin, import_, {name for run in chosen for name in run.record.metrics})
     if not folders:
         asked = asked or [STUDIES]
     if chosen or studies:

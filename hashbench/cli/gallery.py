@@ -62,17 +62,22 @@ def gallery(
 
 def _facts(finished: FinishedRun) -> dict[str, str]:
     """The head of the page."""
+    from hashbench.evaluation.metrics import label, shown
+
     record, codes = finished.record, finished.codes
-    metrics = record.metrics
-    ties = f"{metrics['map_worst']:.4f} to {metrics['map_best']:.4f}"
     facts = {
         "method": f"{record.method} ({record.preset})",
         "protocol": f"{record.protocol}, fingerprint {record.fingerprint[:8]}",
         "backbone": record.backbone,
         "bits, seed": f"{record.bits}, {record.seed}",
         "queries, database": f"{len(codes.query_codes):,}, {len(codes.database_codes):,}",
-        "mAP (worst to best order of ties)": f"{metrics['map']:.4f} ({ties})",
     }
-    names = {"precision@r2": "precision within 2 bits", "empty@r2": "nothing within 2 bits"}
-    facts |= {title: f"{metrics[name]:.4f}" for name, title in names.items() if name in metrics}
-    return facts
+    return facts | {label(name): _with_bounds(record.metrics, name) for name in shown(record.metrics, "gallery")}
+
+
+def _with_bounds(metrics: dict[str, float], name: str) -> str:
+    """A metric, and what it is in the worst and in the best order of ties."""
+    from hashbench.results.known_metric import known_metric
+
+    ends = [f"{metrics[bound]:.4f}" for bound in known_metric(name).bounds]
+    return f"{metrics[name]:.4f}" + (f" (worst to best order of ties: {' to '.join(ends)})" if ends else "")

@@ -7,6 +7,8 @@ from typing import Annotated, Optional
 
 import typer
 
+from hashbench.cli.options import Imports, Plugins
+
 # ruff: noqa: UP045 - typer reads these annotations at run time on Python 3.10
 
 
@@ -30,6 +32,8 @@ def leaderboard(
     bits: Annotated[Optional[str], typer.Option(help="Only these code lengths: 32, or 16,32.")] = None,
     methods: Annotated[Optional[str], typer.Option(help="Only these methods: dsh, or dsh,csq.")] = None,
     metric: Annotated[str, typer.Option(help="Sort and rank by this metric.")] = "map",
+    plugin: Plugins = None,
+    import_: Imports = None,
 ) -> None:
     """Summarise runs over seeds: one row per protocol, method, hyper-parameters and bits.
 
@@ -37,18 +41,21 @@ def leaderboard(
     out, values per query that cannot be read are named and not used for ranks; the exit code is then 1.
     """
     from hashbench.cli.leaderboard_tables import show_average_ranks, show_comparisons, show_sections
+    from hashbench.cli.own_metrics import import_metrics
     from hashbench.cli.selection import finished_runs
     from hashbench.results.atomic import write_text
-    from hashbench.results.leaderboard import headings, higher_is_better, sections, table, to_csv, to_markdown
+    from hashbench.results.known_metric import known_metric
+    from hashbench.results.leaderboard import headings, sections, table, to_csv, to_markdown
     from hashbench.results.per_query import over_queries
 
     found, problems = finished_runs(runs, protocol=protocol, bits=bits, methods=methods)
+    records = [run.record for run in found]
+    import_metrics(plugin, import_, {name for record in records for name in record.metrics})
     left_out = len(problems)
     queries, unread = over_queries(found, metric)
     for problem in unread:
         typer.echo(f"warning: {problem}", err=True)
     problems += unread
-    records = [run.record for run in found]
     frame = table(records, metric=metric, queries=queries)
     differences = headings(records)
     show_sections(sections(frame, metric=metric, differences=differences))
@@ -71,7 +78,7 @@ def leaderboard(
     if average_rank or critical_difference:
         from hashbench.results.average_rank import average_ranks
 
-        ranks = average_ranks(frame, metric, higher_is_better=higher_is_better(metric))
+        ranks = average_ranks(frame, metric, higher_is_better=known_metric(metric).metric.higher_is_better)
         show_average_ranks(ranks)
         if critical_difference:
             from hashbench.report.critical_difference import write_critical_difference

@@ -24,7 +24,9 @@ def show_sections(parts: Sequence[Section]) -> None:
     """Print the leaderboard."""
     console = _console()
     for part in parts:
-        _print(console, part.heading, part.note, part.columns, part.rows, left=("method", "seeds"), whole=4)
+        left = [column.title for column in part.layout if column.left]
+        whole = [column.title for column in part.layout if column.whole]
+        _print(console, part.heading, part.note, part.columns, part.rows, left=left, whole=whole)
     if parts:
         console.print(Text(LEGEND, style="dim"))
 
@@ -54,7 +56,7 @@ def show_comparisons(found: Sequence[Comparison], names: tuple[str, str], metric
         "trained models, not of other trainings; p is not corrected for the number of lines."
     )
     title = f"{metric}: {names[0]} minus {names[1]}"
-    _print(_console(), title, note, columns, rows, left=("protocol", "seeds", ""), whole=8)
+    _print(_console(), title, note, columns, rows, left=("protocol", "seeds", ""), whole=columns)
 
 
 def show_average_ranks(ranks: AverageRanks) -> None:
@@ -69,7 +71,8 @@ def show_average_ranks(ranks: AverageRanks) -> None:
     ).rstrip()
     if ranks.left_out:
         note += f" Left out, not in all of them: {', '.join(ranks.left_out)}."
-    _print(_console(), "Average rank", note, ["average rank", "method"], rows, left=("method",), whole=2)
+    columns = ["average rank", "method"]
+    _print(_console(), "Average rank", note, columns, rows, left=("method",), whole=columns)
 
 
 def _console() -> Console:
@@ -86,12 +89,12 @@ def _print(
     rows: Sequence[Sequence[str]],
     *,
     left: Sequence[str],
-    whole: int,
+    whole: Sequence[str],
 ) -> None:
-    """Print one table; columns named in `left` start at the left, the first `whole` ones are not folded."""
+    """Print one table; columns named in `left` start at the left, those named in `whole` are not folded."""
     grid: Any = Table(title=Text(title), title_justify="left")
-    for place, column in enumerate(columns):
-        grid.add_column(column, justify="left" if column in left else "right", no_wrap=place < whole)
+    for column in columns:
+        grid.add_column(column, justify="left" if column in left else "right", no_wrap=column in whole)
     for row in rows:
         grid.add_row(*(Text(cell) for cell in row))
     console.print(grid)

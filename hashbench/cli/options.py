@@ -13,6 +13,8 @@ Plugins = Annotated[
 ]
 Imports = Annotated[
     Optional[list[Path]],  # noqa: UP045
-    typer.Option("--import", help="A Python file whose decorators register methods, data sets, ... Repeatable."),
+    typer.Option(
+        "--import", help="A Python file whose decorators register methods, data sets, metrics, ... Repeatable."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]

@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from hashbench.engine.run import Outcome
+from hashbench.evaluation.metrics import shown
+from hashbench.results.known_metric import known_metric
 
 
 def print_outcome(outcome: Outcome, again: str) -> None:
@@ -24,14 +26,15 @@ def print_outcome(outcome: Outcome, again: str) -> None:
     )
     table.add_column("metric")
     table.add_column("value", justify="right")
-    table.add_row("mAP, expected over ties", f"{metrics['map']:.4f}")
-    table.add_row("  worst .. best order of ties", f"{metrics['map_worst']:.4f} .. {metrics['map_best']:.4f}")
-    for name, value in metrics.items():
-        if name.startswith(("map@", "precision@")) and not name.endswith(("_worst", "_best", "@r0", "@r1")):
-            table.add_row(name, f"{value:.4f}")
-    for name in ("quantization_error", "chance"):
-        if name in metrics:
-            table.add_row(name.replace("_", " "), f"{metrics[name]:.4f}")
+    for name in shown(metrics, "run"):
+        member = known_metric(name)
+        if member.at is not None:
+            table.add_row(name, f"{metrics[name]:.4f}")
+            continue
+        table.add_row(member.label + (", expected over ties" if member.bounds else ""), f"{metrics[name]:.4f}")
+        if member.bounds:
+            ends = " .. ".join(f"{metrics[bound]:.4f}" for bound in member.bounds)
+            table.add_row("  worst .. best order of ties", ends)
     table.add_row("selected epoch", f"{record.selection['epoch']} of {len(record.history)}")
     table.add_row(
         "seconds per epoch / in all", f"{record.timing['seconds_per_epoch']:.2f} / {record.timing['total_seconds']:.1f}"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 
-from hashbench.errors import RunFailedError
-from hashbench.evaluation import Evaluation, binarize, code_quality, evaluate, pack_codes
+from hashbench.errors import RunFailedError, UserError
+from hashbench.evaluation import Evaluation, MetricError, binarize, code_quality, evaluate, pack_codes
 from hashbench.evaluation.cosine import CosineEvaluation, evaluate_cosine
+from hashbench.evaluation.measure import Options, try_added
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,15 @@ def encode(model: Any, loader: Iterable[dict[str, torch.Tensor]]) -> EncodedSet:
     return EncodedSet(codes, stacked, np.concatenate(labels))
 
 
+@contextmanager
+def own_metrics_refused() -> Iterator[None]:
+    """A metric of somebody's own that fails is wrong with the request, not with the run."""
+    try:
+        yield
+    except MetricError as error:
+        raise UserError(str(error)) from error
+
+
 @dataclass
 class RetrievalEvaluator:
     """The protocol's metrics on two encoded sets. Keeps the last result for the result folder.
@@ -51,6 +62,9 @@ class RetrievalEvaluator:
     Args:
         bits: K.
         topk, radii, denominator: see `hashbench.evaluation.evaluate`.
+
+    Raises:
+        UserError: a metric of somebody's own fails on random counts. So it is refused before any work is done.
     """
 
     bits: int
@@ -60,8 +74,20 @@ class RetrievalEvaluator:
     device: str = "cpu"
     last: Evaluation | CosineEvaluation | None = field(default=None, init=False)
 
+    def __post_init__(self) -> None:
+        with own_metrics_refused():
+            try_added(self.bits, Options.checked(self.topk, self.radii, "expected", self.denominator))
+
     def __call__(self, query: EncodedSet, database: EncodedSet) -> dict[str, float]:
-        """All metrics, flat: retrieval first, then the quality of the database's codes, if there are codes."""
+        """All metrics, flat: retrieval first, then the quality of the database's codes, if there are codes.
+
+        Raises:
+            UserError: a metric of somebody's own fails.
+        """
+        with own_metrics_refused():
+            return self._measured(query, database)
+
+    def _measured(self, query: EncodedSet, database: EncodedSet) -> dict[str, float]:
         # numba's threads may be OpenMP's, whose number is then changed for torch too; and with another number of
         # threads torch adds in another order: an epoch after an evaluation would differ from one after a resume.
         threads = torch.get_num_threads()

@@ -91,6 +91,8 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter, *, features: bo
         UserError: anything in the request that data, weights or method refuse.
     """
     settings = spec.settings
+    for problem in catalog.import_metrics():
+        reporter.warning(problem)
     device = choose_device(spec.device)
     launch_if_asked(device)
     for name in catalog.metrics:  # they are computed wherever codes are evaluated

@@ -9,6 +9,8 @@ from mmengine.registry import HOOKS
 
 from hashbench.engine.reporter import Reporter
 from hashbench.errors import UserError, did_you_mean
+from hashbench.results.known_metric import known_metric
+from hashbench.results.record import VALIDATION
 
 
 @HOOKS.register_module()
@@ -16,7 +18,7 @@ class SelectionHook(Hook):
     """Keeps the weights of the epoch with the best validation metric and stops when patience is spent.
 
     Args:
-        primary: name of the metric; higher is better.
+        primary: name of the metric; the table of metrics says whether more or less of it is better.
         patience: validations without improvement after which training stops; None never.
     """
 
@@ -31,8 +33,9 @@ class SelectionHook(Hook):
             raise UserError(
                 f"protocol field primary: no metric {self.primary!r}. {did_you_mean(self.primary, metrics)}"
             )
-        runner.state.history[-1].update({f"val_{name}": value for name, value in metrics.items()})
-        if runner.state.observe(runner.epoch_done, metrics[self.primary]):
+        runner.state.history[-1].update({f"{VALIDATION}{name}": value for name, value in metrics.items()})
+        higher_is_better = known_metric(self.primary).metric.higher_is_better
+        if runner.state.observe(runner.epoch_done, metrics[self.primary], higher_is_better=higher_is_better):
             runner.save_best()
         if self.spent(runner.state.stale):
             runner.train_loop.stop_training = True

@@ -26,9 +26,10 @@ class TrainingState:
     train_seconds: float = 0.0
     val_seconds: float = 0.0
 
-    def observe(self, epoch: int, value: float) -> bool:
-        """Take in a validation result; True where it is better than everything before. Equal is not better."""
-        if value > self.best_value:
+    def observe(self, epoch: int, value: float, *, higher_is_better: bool = True) -> bool:
+        """Take in a validation result; True where it is better than everything before. Equal or NaN is not better."""
+        worth, best = (value, self.best_value) if higher_is_better else (-value, -self.best_value)
+        if worth > (best if self.best_epoch else float("-inf")):
             self.best_epoch, self.best_value, self.stale = epoch, value, 0
             return True
         self.stale += 1

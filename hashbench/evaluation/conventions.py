@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from hashbench.evaluation.errors import EvaluationInputError
-from hashbench.evaluation.evaluate import evaluate
+from hashbench.evaluation.hamming import evaluate
 
 WITHOUT_HIT = ("zero", "skip")
 QUERIES = ("valid", "all")

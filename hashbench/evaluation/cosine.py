@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from hashbench.evaluation.codes import as_numpy
 from hashbench.evaluation.counts import Counts
 from hashbench.evaluation.errors import EvaluationInputError
-from hashbench.evaluation.evaluate import evaluate_counts, metric_name, tie_mass
 from hashbench.evaluation.labels import parse_labels
+from hashbench.evaluation.measure import Options, kept, means, values_of
+from hashbench.evaluation.metrics import Member
 
 _CELLS = 1 << 19
 """Query-item pairs ranked at a time: about 100 MB of histograms and sums."""
@@ -32,7 +33,7 @@ class CosineEvaluation:
 
     Attributes:
         metrics: flat name -> mean over the queries that have a relevant item. There are no bits, so nothing about
-            Hamming balls.
+            Hamming balls; and nothing that is no mean over queries, since queries are counted in chunks.
         per_query: the same names per query, `(Q,)` float64; NaN for queries without a relevant item.
         info: what was assumed and how large everything was.
     """
@@ -62,6 +63,7 @@ def evaluate_cosine(
 
     Raises:
         EvaluationInputError: the input cannot be evaluated; one line that says why and what to do.
+        MetricError: a metric that was added to the table fails.
 
     Example:
         >>> import numpy as np
@@ -74,31 +76,29 @@ def evaluate_cosine(
     of_items = parse_labels(database_labels, cosines.items, "database labels")
     of_query.check_same_form(of_items)
 
-    per_query: dict[str, NDArray[np.float64]] = {}
-    tied = 0.0
+    options = Options.checked(topk, (), "expected", denominator)
+    values: dict[Member, NDArray[np.float64]] = {}
+    without_relevant = 0
     rows = max(1, _CELLS // cosines.items)
     for start in range(0, cosines.queries, rows):
         chunk = slice(start, start + rows)
         counts = _counts(cosines.of(chunk), _relevance(of_query.values[chunk], of_items.values))
-        tied += tie_mass(counts) * counts.queries
-        if counts.p.any():
-            part = evaluate_counts(counts, topk=topk, radii=(), denominator=denominator)
-            for name, values in part.per_query.items():
-                per_query.setdefault(name, np.full(cosines.queries, np.nan))[chunk] = values
-    if not per_query:
+        without_relevant += int(np.count_nonzero(counts.relevant == 0))
+        for member, value in values_of(counts, options, cosine=True).items():
+            if isinstance(value, np.ndarray):  # one number of some of the queries is none of all
+                values.setdefault(member, np.full(cosines.queries, np.nan))[chunk] = value
+    if without_relevant == cosines.queries:
         raise EvaluationInputError("no query has a relevant item in the database: check that both use the same labels")
-    metrics = {metric_name(name): float(np.nanmean(values)) for name, values in per_query.items()}
-    metrics["tie_mass"] = tied / cosines.queries
     info = {
         "ranking": "cosine",
         "ties": "expected",
         "denominator": denominator,
         "dimensions": cosines.dimensions,
         "queries": cosines.queries,
-        "queries_without_relevant": int(np.isnan(per_query["ap"]).sum()),
+        "queries_without_relevant": without_relevant,
         "database_size": cosines.items,
     }
-    return CosineEvaluation(metrics, per_query, info)
+    return CosineEvaluation(means(values), kept(values), info)
 
 
 class _Cosines:

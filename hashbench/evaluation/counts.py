@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from hashbench.evaluation.ball import Ball
 from hashbench.evaluation.errors import EvaluationInputError
 
 
@@ -37,10 +39,23 @@ class Counts:
         """N, the number of database items (the same for every query)."""
         return int(self.n[0].sum()) if self.queries else 0
 
-    @property
+    @cached_property
     def relevant(self) -> np.ndarray:
         """R, `(Q,)` int64: relevant items of each query."""
         return self.p.sum(axis=1)
+
+    def within(self, radius: int) -> Ball:
+        """What lies at distance `radius` or nearer: arrays `(Q,)`."""
+        return Ball(self.n[:, : radius + 1].sum(axis=1), self.p[:, : radius + 1].sum(axis=1), self.relevant)
+
+    def within_each(self) -> Ball:
+        """The same for every radius 0..K: arrays `(Q, K + 1)`."""
+        return Ball(np.cumsum(self.n, axis=1), np.cumsum(self.p, axis=1), self.relevant)
+
+    def nearest_tied(self) -> np.ndarray:
+        """`(Q,)` bool: whether the items at the smallest distance that occurs are more than one."""
+        nearest = np.argmax(self.n > 0, axis=1)
+        return self.n[np.arange(self.queries), nearest] > 1
 
     def __add__(self, other: Counts) -> Counts:
         """The counts over two disjoint shards of the database, for the same queries."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from hashbench.evaluation.counts import Counts
-from hashbench.evaluation.radius import precision_by_radius, recall_by_radius
 from hashbench.evaluation.ranking import Ranking
 
 
@@ -50,7 +49,8 @@ def distances(counts: Counts) -> Distances:
 
 def precision_recall_by_radius(counts: Counts) -> tuple[np.ndarray, np.ndarray]:
     """Mean recall and mean precision inside each radius 0..K: two arrays `(K + 1,)`. An empty ball has precision 0."""
-    return np.nanmean(recall_by_radius(counts), axis=0), np.nanmean(precision_by_radius(counts), axis=0)
+    balls = counts.within_each()
+    return np.nanmean(balls.recall(), axis=0), np.nanmean(balls.precision(), axis=0)
 
 
 def interpolated_precision(counts: Counts, levels: int = 11) -> np.ndarray:
@@ -65,8 +65,8 @@ def interpolated_precision(counts: Counts, levels: int = 11) -> np.ndarray:
     Returns:
         `(levels,)` float64.
     """
-    valid = counts.relevant > 0
-    recall, precision = recall_by_radius(counts)[valid], precision_by_radius(counts)[valid]
+    valid, balls = counts.relevant > 0, counts.within_each()
+    recall, precision = balls.recall()[valid], balls.precision()[valid]
     ceiling = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
     rows = np.arange(len(recall))
     wanted = np.linspace(0, 1, levels)

@@ -30,6 +30,7 @@ class DatabaseOrderRanking:
         query_codes, database_codes, query_labels, database_labels, bits: as for `evaluate`.
         counts: the counts of exactly these codes and labels.
         topk: every cut-off that will be asked for.
+        denominator: what `average_precision_at` divides by unless told otherwise.
     """
 
     def __init__(
@@ -41,8 +42,10 @@ class DatabaseOrderRanking:
         *,
         counts: Counts,
         topk: tuple[int, ...] = (),
+        denominator: str = "retrieved",
         bits: int | None = None,
     ) -> None:
+        self.denominator = denominator
         self.size = counts.database_size
         self.relevant = counts.relevant.astype(np.float64)
         lengths = sorted({self.size, *(min(T, self.size) for T in topk)})
@@ -65,10 +68,10 @@ class DatabaseOrderRanking:
         """AP over the whole ranking."""
         return self._share(self._precisions[:, self._at(self.size)], self.relevant)
 
-    def average_precision_at(self, T: int, order: str = "index", denominator: str = "retrieved") -> np.ndarray:
+    def average_precision_at(self, T: int, order: str = "index", denominator: str | None = None) -> np.ndarray:
         """AP over the first T places; see `Ranking.average_precision_at`."""
-        hits = self._hits[:, self._at(T)]
-        return self._share(self._precisions[:, self._at(T)], divisor(denominator, hits, self.relevant, T))
+        divided_by = divisor(denominator or self.denominator, self._hits[:, self._at(T)], self.relevant, T)
+        return self._share(self._precisions[:, self._at(T)], divided_by)
 
     def precision_at(self, T: int, order: str = "index") -> np.ndarray:
         """Share of the first min(T, N) items that is relevant."""
@@ -82,10 +85,6 @@ class DatabaseOrderRanking:
         """nDCG of the first T places."""
         ideal = self._ideal[np.minimum(self.relevant, min(T, self.size)).astype(np.int64)]
         return self._share(self._gains[:, self._at(T)], ideal)
-
-    def hits_at(self, T: int) -> np.ndarray:
-        """`(Q,)` relevant items among the first T."""
-        return self._hits[:, self._at(T)]
 
     def _at(self, T: int) -> int:
         return self._column[min(T, self.size)]

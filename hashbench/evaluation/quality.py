@@ -6,39 +6,32 @@ from typing import Any
 
 import numpy as np
 
-from hashbench.evaluation.codes import as_numpy, binarize, packed_codes, unpack_codes
+from hashbench.evaluation.code_set import CodeSet
+from hashbench.evaluation.codes import as_numpy, binarize, packed_codes
 from hashbench.evaluation.errors import EvaluationInputError
-
-_ROWS = 1 << 16
+from hashbench.evaluation.measure import of_codes, of_outputs
 
 
 def code_quality(outputs: Any = None, codes: Any = None, *, bits: int | None = None) -> dict[str, float]:
     """Quality of codes, and of the continuous outputs behind them.
 
     Args:
-        outputs: `(N, K)` continuous outputs; without them the two quantisation values are left out.
+        outputs: `(N, K)` continuous outputs; without them the metrics of outputs are left out.
         codes: the codes, in any form `evaluate` takes; `outputs >= 0` if not given.
         bits: code length if `codes` are packed.
 
     Returns:
-        quantization_error: mean of | |u| - 1 | over all outputs.
-        quantization_mse: mean of (|u| - 1)^2.
-        bit_balance: mean over bits of 1 - |2 f - 1|, f the share of ones; 1 if every bit is set for half of the items.
-        bit_entropy: mean over bits of the binary entropy of f, in bits.
-        bit_correlation: mean over pairs of bits of |Pearson correlation|; a constant bit correlates with nothing.
-        distinct_codes: how many different codes there are (a count).
+        Every metric of outputs and of codes in `hashbench.evaluation.metrics`: `quantization_error`,
+        `quantization_mse`, `bit_balance`, `bit_entropy`, `bit_correlation`, `distinct_codes`.
 
     Raises:
         EvaluationInputError: neither argument is given, or they do not describe the same items.
+        MetricError: a metric that was added to the table fails.
     """
-    quality: dict[str, float] = {}
     if outputs is not None:
         outputs = as_numpy(outputs)
         if codes is None:
             codes, bits = binarize(outputs), None
-        error = np.abs(np.abs(outputs.astype(np.float64)) - 1)
-        quality["quantization_error"] = float(error.mean())
-        quality["quantization_mse"] = float(np.square(error).mean())
     if codes is None:
         raise EvaluationInputError("code_quality has nothing to judge: give outputs, codes, or both")
     packed, length = packed_codes(codes, bits, "codes")
@@ -48,42 +41,5 @@ def code_quality(outputs: Any = None, codes: Any = None, *, bits: int | None = N
         )
     if len(packed) == 0:
         raise EvaluationInputError("there are no codes to judge: give at least one")
-    joint = _joint_counts(packed, length) / len(packed)
-    share = np.diag(joint)
-    quality["bit_balance"] = float(np.mean(1 - np.abs(2 * share - 1)))
-    quality["bit_entropy"] = float(np.mean(_binary_entropy(share)))
-    quality["bit_correlation"] = _mean_correlation(joint)
-    quality["distinct_codes"] = float(count_distinct(packed))
-    return quality
-
-
-def count_distinct(packed: np.ndarray) -> int:
-    """Number of different rows of packed codes."""
-    width = 8 if packed.shape[1] <= 8 else packed.shape[1]
-    padded = np.pad(packed, ((0, 0), (0, width - packed.shape[1])))
-    rows = np.ascontiguousarray(padded).view(np.uint64 if width == 8 else np.dtype((np.void, width)))
-    return len(np.unique(rows.ravel()))
-
-
-def _joint_counts(packed: np.ndarray, bits: int) -> np.ndarray:
-    """`(K, K)` how many items have both bits set; a block's counts stay below 2^24, so float32 sums are exact."""
-    joint = np.zeros((bits, bits))
-    for start in range(0, len(packed), _ROWS):
-        block = unpack_codes(packed[start : start + _ROWS], bits).astype(np.float32)
-        joint += block.T @ block
-    return joint
-
-
-def _binary_entropy(share: np.ndarray) -> np.ndarray:
-    entropy = np.zeros_like(share)
-    for chance in (share, 1 - share):
-        entropy -= chance * np.log2(chance, out=np.zeros_like(chance), where=chance > 0)
-    return entropy
-
-
-def _mean_correlation(joint: np.ndarray) -> float:
-    share = np.diag(joint)
-    deviation = np.sqrt(np.outer(share * (1 - share), share * (1 - share)))
-    correlation = np.divide(joint - np.outer(share, share), deviation, out=np.zeros_like(joint), where=deviation > 0)
-    pairs = correlation[np.triu_indices(len(share), k=1)]
-    return float(np.abs(pairs).mean()) if pairs.size else 0.0
+    of_both = {} if outputs is None else of_outputs(outputs.astype(np.float64))
+    return of_both | of_codes(CodeSet(packed, length))

@@ -58,12 +58,14 @@ class Ranking:
 
     Args:
         counts: histograms of all Q queries.
+        denominator: what `average_precision_at` divides by unless told otherwise.
 
     Every method returns `(Q,)` float64. A query without a relevant item has NaN in every metric.
     """
 
-    def __init__(self, counts: Counts) -> None:
+    def __init__(self, counts: Counts, denominator: str = "retrieved") -> None:
         self.counts = counts
+        self.denominator = denominator
         self.size = counts.database_size
         self.relevant = counts.relevant.astype(np.float64)
         self._n, self._p = counts.n.astype(np.float64), counts.p.astype(np.float64)
@@ -74,7 +76,7 @@ class Ranking:
         """AP over the whole ranking."""
         return self._per_relevant(self._group_terms(order)[:, -1], self.relevant)
 
-    def average_precision_at(self, T: int, order: str = "expected", denominator: str = "retrieved") -> np.ndarray:
+    def average_precision_at(self, T: int, order: str = "expected", denominator: str | None = None) -> np.ndarray:
         """AP over the first T places.
 
         Args:
@@ -83,8 +85,9 @@ class Ranking:
             denominator: what the sum of precisions is divided by. 'retrieved': relevant items among the first T (0 if
                 there are none); 'capped': min(R, T); 'all': R. With 'retrieved' the divisor itself depends on the
                 order, so the expectation runs over the hypergeometric number of hits, and the extremes over every
-                possible number.
+                possible number. None: the ranking's own.
         """
+        denominator = denominator or self.denominator
         cut = self.cut(T)
         complete = self._before(self._group_terms(order), cut.group)
         if denominator == "retrieved":

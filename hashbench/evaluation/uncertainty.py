@@ -1,8 +1,7 @@
-"""How far a number can be trusted: over queries by the bootstrap, over seeds by their spread."""
+"""How far a mean over queries can be trusted: its bootstrap interval, and that of a paired difference."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,20 +41,6 @@ class Difference:
     def separable(self) -> bool:
         """Whether the data tell the two apart at this level."""
         return self.low > 0 or self.high < 0
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Mean and sample standard deviation (n - 1) over seeds; with one seed the deviation is NaN, not 0."""
-
-    mean: float
-    std: float
-    seeds: int
-
-    @property
-    def can_rank(self) -> bool:
-        """Whether there are the three seeds that a claim of order needs."""
-        return self.seeds >= 3
 
 
 def bootstrap(values: np.ndarray, *, level: float = 0.95, samples: int = 2000, seed: int = 0) -> Interval:
@@ -100,18 +85,6 @@ def paired_bootstrap(
     rarer = min(int((means <= 0).sum()), int((means >= 0).sum()))
     p_value = min(1.0, 2 * (rarer + 1) / (samples + 1))
     return Difference(float(differences.mean()), low, high, level, len(differences), p_value)
-
-
-def spread(values: Sequence[float]) -> Spread:
-    """Mean, standard deviation and number of seeds of one metric.
-
-    Raises:
-        EvaluationInputError: no seeds.
-    """
-    if len(values) == 0:
-        raise EvaluationInputError("there are no seeds to average: give at least one value")
-    array = np.asarray(values, dtype=np.float64)
-    return Spread(float(array.mean()), float(array.std(ddof=1)) if len(array) > 1 else float("nan"), len(array))
 
 
 def _resampled_means(values: np.ndarray, level: float, samples: int, seed: int) -> np.ndarray:

@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import hashbench
+from hashbench.evaluation.metrics import family
 from hashbench.results.collect import row_key
+from hashbench.results.columns import Cell, Column
 from hashbench.results.folder import flatten
-from hashbench.results.leaderboard import COST, headings, higher_is_better, metric_names, sections
-from hashbench.results.sections import LEGEND, row_names, shown_metrics
+from hashbench.results.known_metric import known_metric
+from hashbench.results.leaderboard import headings, metric_names, sections
+from hashbench.results.naming import row_names
+from hashbench.results.record import VALIDATION
+from hashbench.results.sections import LEGEND
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,21 +47,24 @@ def page_data(
         left_out: how many results could not be read.
 
     Returns:
-        `metrics` names the pairs of each row's `stats`; `tables` has one entry per fingerprint, in the order of the
-        sections of the terminal, with the same headings. A number that is not finite is None.
+        `columns` are those of each row's `cells`, of which each is what it is sorted by (None: last), its text, and the
+        parts of `hashbench.results.columns.Cell` that come after it; `metrics` names the pairs of each row's `stats`;
+        `bar` says where among them the error bar finds mean, worst and best order of ties; `tables` has one entry per
+        fingerprint, in the order of the sections of the terminal, with the same headings. A number that is not finite
+        is None.
     """
     names = metric_names(records)
     runs: dict[str, list[ResultRecord]] = {}
     for record in sorted(records, key=lambda record: record.seed):
         runs.setdefault(row_key(record), []).append(record)
-    parts = sections(frame, metric=metric, differences=headings(records))
+    parts = sections(frame, metric=metric, differences=headings(records), place="page")
     groups = [group for _, group in frame.groupby("fingerprint", sort=False)]
     tables = []
     for part, group in zip(parts, groups, strict=True):
         lines = group.to_dict("records")
         rows = [
-            _row(row, name, runs[key], names, metric)
-            for key, row, name in zip(group.index, lines, row_names(lines), strict=True)
+            _row(row, name, cells, runs[key], names, metric)
+            for key, row, name, cells in zip(group.index, lines, row_names(lines), part.cells, strict=True)
         ]
         of_protocol = runs[group.index[0]][0]
         tables.append(
@@ -72,8 +80,9 @@ def page_data(
     return {
         "version": hashbench.__version__,
         "metric": metric,
-        "metrics": [{"name": name, "higher": higher_is_better(name)} for name in names],
-        "shown": [name for name in shown_metrics(frame) if name != metric],
+        "metrics": names,
+        "columns": [_column(column) for column in parts[0].layout] if parts else [],
+        "bar": [names.index(name) if name in names else None for name in _of_the_bar(metric)],
         "runs": len(records),
         "left_out": left_out,
         "dates": [dates[0], dates[-1]] if dates else [],
@@ -82,26 +91,61 @@ def page_data(
     }
 
 
+def _of_the_bar(metric: str) -> list[str]:
+    """The metric, and its values in the worst and in the best order of ties."""
+    return [metric, *(known_metric(metric).bounds or ("", ""))]
+
+
+def _column(column: Column) -> dict[str, Any]:
+    """How the page shows a column; one without a cell of its own cannot be sorted by."""
+    sorts = bool(column.cell or column.name)
+    return {"title": column.title, "style": column.style, "sorts": sorts, "descending": column.descending}
+
+
 def _row(
-    row: Mapping[Any, Any], name: str, runs: Sequence[ResultRecord], metrics: Sequence[str], metric: str
+    row: Mapping[Any, Any],
+    name: str,
+    cells: Sequence[Cell],
+    runs: Sequence[ResultRecord],
+    metrics: Sequence[str],
+    metric: str,
 ) -> dict[str, Any]:
-    ranked = isinstance(row["rank"], int)
+    retrieval = _retrieval(runs)
     return {
         "id": hashlib.sha256(row_key(runs[0]).encode()).hexdigest()[:10],
         "name": name,
         "bits": row["bits"],
         "backbone": row["backbone"],
-        "rank": [row["rank"], row["rank_last"]] if ranked else None,
+        "cells": [_cell(cell) for cell in cells],
         "seeds": [run.seed for run in runs],
         "values": [_number(run.metrics.get(metric, math.nan)) for run in runs],
         "stats": [[_number(row[f"{key}_mean"]), _number(row[f"{key}_std"])] for key in metrics],
-        "cost": [_number(row[key]) for key in COST],
         "hparams": _texts(runs[0].hparams),
         "chosen": [run.selection.get("epoch") for run in runs],
         "loss": _curve(runs, "loss"),
-        "validation": _curve(runs, f"val_{metric}"),
-        "retrieval": _retrieval(runs),
+        "validation": _curve(runs, f"{VALIDATION}{metric}"),
+        "retrieval": retrieval,
+        "points": {} if retrieval else _points(row, metrics),
     }
+
+
+def _cell(cell: Cell) -> list[Any]:
+    """A cell as the page reads it; what is empty at its end is left out."""
+    order = _number(cell.order) if isinstance(cell.order, float) else cell.order
+    parts = [cell.text, cell.spread, cell.mark, cell.hint]
+    while parts and not parts[-1]:
+        parts.pop()
+    return [order, *parts]
+
+
+def _points(row: Mapping[Any, Any], metrics: Sequence[str]) -> dict[str, list[list[float]]]:
+    """Of runs that keep no curves, the points that single metrics give: pairs of cut-off or radius and mean."""
+    families = {"precision_at": "precision@T", "precision": "precision@r", "recall": "recall@r"}
+    found = {}
+    for curve, key in families.items():
+        means = {at: _number(row[f"{name}_mean"]) for at, name in family(metrics, key).items()}
+        found[curve] = [[at, mean] for at, mean in means.items() if mean is not None]
+    return found
 
 
 def _curve(runs: Sequence[ResultRecord], key: str) -> dict[str, Any] | None:

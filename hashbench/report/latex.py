@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hashbench.report.figures.names import quantity
-from hashbench.results.leaderboard import higher_is_better, sections
-from hashbench.results.sections import row_names
+from hashbench.results.known_metric import known_metric
+from hashbench.results.leaderboard import sections
+from hashbench.results.naming import row_names
 
 if TYPE_CHECKING:
     import pandas as pd
 
 HEAD = "% Made by `hashbench leaderboard --latex`. Needs \\usepackage{booktabs} in the preamble.\n"
 
-_DIGITS = 3
 _ONE_SEED = "$^{\\dagger}$"
 _LINE, _CHARACTER, _CELL = 345.0, 4.6, 61.0
 """Points: the line of the article class, a letter of a name and a cell with its spread, both as set in \\small."""
@@ -81,7 +81,7 @@ def _that_fit(rows: Sequence[Mapping[Any, Any]]) -> Iterator[tuple[list[Mapping[
 
 
 def _table(rows: Sequence[Mapping[Any, Any]], names: Sequence[str], metric: str, heading: str, differs: str) -> str:
-    better = higher_is_better(metric)
+    better = known_metric(metric).metric.higher_is_better
     lengths = sorted({row["bits"] for row in rows})
     cells = {(name, row["bits"]): _Cell(row, metric) for name, row in zip(names, rows, strict=True)}
     columns = {bits: [cell for (_, length), cell in cells.items() if length == bits] for bits in lengths}
@@ -122,7 +122,8 @@ class _Cell:
     """A mean as it is printed (rounded, so that equal print is equal value), its spread and its number of seeds."""
 
     def __init__(self, row: Mapping[Any, Any], metric: str) -> None:
-        self.mean = round(row[f"{metric}_mean"], _DIGITS)
+        self.digits = known_metric(metric).metric.digits
+        self.mean = round(row[f"{metric}_mean"], self.digits)
         self.std = row[f"{metric}_std"]
         self.seeds = row["seeds"]
 
@@ -139,12 +140,12 @@ def _marks(means: Sequence[float], higher_is_better: bool) -> dict[float, str]:
 def _text(cell: _Cell | None, marks: Mapping[float, str]) -> str:
     if cell is None or math.isnan(cell.mean):
         return "--"
-    number = f"{cell.mean:.{_DIGITS}f}"
+    number = f"{cell.mean:.{cell.digits}f}"
     if cell.mean in marks:
         number = f"\\{marks[cell.mean]}{{{number}}}"
     return (
         number
-        + (f" {{\\scriptsize$\\pm$ {cell.std:.{_DIGITS}f}}}" if not math.isnan(cell.std) else "")
+        + (f" {{\\scriptsize$\\pm$ {cell.std:.{cell.digits}f}}}" if not math.isnan(cell.std) else "")
         + (_ONE_SEED if cell.seeds == 1 else "")
     )
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from hashbench.catalog.request import RunSpec
 from hashbench.reproduce.plan import Plan, PlannedPart, run_key
+from hashbench.reproduce.targets import GAIN
 from hashbench.results.published import PublishedNumber, in_table
 from hashbench.results.record import DEFAULT_PRESET, ResultRecord
 from hashbench.results.statistics import summarize
 
 SECONDS = "seconds_per_epoch"
-_GAIN = re.compile(r"(?P<metric>.+) gain over (?P<method>\w+)")
 
 
 class Row(NamedTuple):
@@ -82,7 +81,7 @@ def _rows(part: PlannedPart, records: Mapping[str, ResultRecord], printed: Seque
         for specs in lengths.values()
     ]
     for metric in part.part.metrics:
-        gain = _GAIN.fullmatch(metric)
+        gain = GAIN.fullmatch(metric)
         for spec, runs in found:
             if gain is None:
                 values = [value_of(record, metric) for record in runs]

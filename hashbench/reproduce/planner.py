@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,9 +11,9 @@ from typing import Any
 from hashbench.catalog import Catalog
 from hashbench.catalog.request import RunSpec, resolve
 from hashbench.errors import UserError, did_you_mean
+from hashbench.evaluation.metrics import cut_offs
 from hashbench.reproduce.targets import Budget, Part, Setup, Stage, Target, targets_file
 
-_CUT = re.compile(r"(?:map|precision|recall|ndcg)@(\d+)")
 _EMBEDDED = ("digits",)
 """Data sets that need no folder."""
 
@@ -139,7 +138,7 @@ class Planner:
         name, _, preset = method.partition("@")
         base, choices = self.catalog.protocol(stage.protocol), self.choices
         changes: dict[str, Any] = dict(stage.changes)
-        cuts = {int(found[1]) for metric in part.metrics if (found := _CUT.match(metric))}
+        cuts = set(cut_offs(part.measured))
         measured = set(changes.get("topk", base.topk))
         if not cuts <= measured:
             changes["topk"] = sorted(cuts | measured)

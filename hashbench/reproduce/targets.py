@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from hashbench.errors import UserError, did_you_mean
 BUDGETS = ("smoke", "cpu", "full")
 Budget = Literal["smoke", "cpu", "full"]
 
+GAIN = re.compile(r"(?P<metric>.+) gain over (?P<method>\w+)")
 _FILE = Path(__file__).with_name("targets.yaml")
 
 
@@ -75,6 +77,11 @@ class Part(Entry):
     methods: list[str] = Field(min_length=1)
     metrics: list[str] = Field(min_length=1)
     grid: dict[str, list[float]] = Field(default_factory=dict)
+
+    @property
+    def measured(self) -> list[str]:
+        """What the runs must have: of a gain, the metric that it is a gain of."""
+        return [gain["metric"] if (gain := GAIN.fullmatch(metric)) else metric for metric in self.metrics]
 
 
 class Target(Entry):

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hashbench.errors import UserError
-from hashbench.results.sections import row_names
+from hashbench.results.naming import row_names
 from hashbench.results.statistics import LEVEL
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from hashbench.errors import UserError, did_you_mean
 from hashbench.evaluation.errors import EvaluationInputError
 from hashbench.evaluation.uncertainty import Difference, paired_bootstrap
 from hashbench.results.collect import StoredRun, row_key
+from hashbench.results.naming import display_name, tuning
 from hashbench.results.per_query import mean_over_seeds
-from hashbench.results.sections import display_name, tuning
 
 
 class Comparison(NamedTuple):

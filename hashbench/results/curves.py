@@ -11,6 +11,7 @@ from hashbench.evaluation import Evaluation
 from hashbench.evaluation.cosine import CosineEvaluation
 from hashbench.evaluation.counts import Counts
 from hashbench.evaluation.curves import distances, interpolated_precision, precision_recall_by_radius
+from hashbench.evaluation.metrics import cut_offs
 from hashbench.evaluation.ranking import Ranking
 from hashbench.results.record import RECALL_LEVELS
 
@@ -51,8 +52,7 @@ def kept_curves(evaluation: Evaluation | CosineEvaluation) -> dict[str, list[flo
 
 
 def _farthest(evaluation: Evaluation) -> int:
-    cut_offs = [name.removeprefix("precision@") for name in evaluation.metrics if name.startswith("precision@")]
-    return max([_FARTHEST, *(int(cut) for cut in cut_offs if cut.isdecimal())])
+    return max([_FARTHEST, *cut_offs(evaluation.metrics)])
 
 
 def _rounded(values: np.ndarray) -> list[float]:

@@ -1,17 +1,14 @@
 """The leaderboard: one row a (protocol fingerprint, method, preset, hyper-parameters, bits), over all its seeds.
 
-Columns of the table and of the CSV, in this order:
+The columns of the table and of the CSV are those of `hashbench.results.columns`, in its order. Some need a word:
 
-- `protocol`, `fingerprint`, `backbone`, `method`, `preset`, `bits`, `seeds` (how many);
-- `<metric>_mean`, `<metric>_std` (ddof = 1) of every metric that any run has: `map`, `map_worst`, `map_best` first (the
-  expected mAP over the order inside ties, and its bounds), then the others sorted, numbers by size. Empty:
-  not defined, not measured for all seeds, or the spread of one seed;
+- `<metric>_mean`, `<metric>_std` (ddof = 1) of every metric that any run has: first the one by which methods are ranked
+  unless another is named, with its bounds, then the others sorted, numbers by size. Empty: not defined, not measured
+  for all seeds, or the spread of one seed;
 - `rank`, `rank_last`: interval of ranks among the rows of equal fingerprint and bits, by the metric that the table is
   sorted by (`hashbench.results.statistics`); empty: no order claimed;
 - `rank_over`: what the order would survive: `seeds and queries`, or `seeds` (the metric is no mean over queries, or not
-  every row of the group keeps it for each);
-- `tuning` (`defaults` or `tuned(N)`), `hparams` (JSON);
-- `seconds_per_epoch`, `total_seconds`, `peak_memory_mb`: means over the seeds.
+  every row of the group keeps it for each).
 """
 
 from __future__ import annotations
@@ -25,24 +22,21 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hashbench.errors import UserError, did_you_mean
+from hashbench.evaluation.metrics import headline
 from hashbench.results.collect import Collected, collect, row_key
-from hashbench.results.record import ResultRecord, to_json
-from hashbench.results.sections import headings, sections, to_markdown, tuning
-from hashbench.results.statistics import rank_groups, summarize
+from hashbench.results.columns import csv_names, values
+from hashbench.results.known_metric import known_metric
+from hashbench.results.record import ResultRecord
+from hashbench.results.sections import headings, sections, to_markdown
+from hashbench.results.statistics import rank_groups
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Collected", "collect", "headings", "higher_is_better", "sections", "table", "to_csv", "to_markdown"]
+__all__ = ["Collected", "collect", "headings", "sections", "table", "to_csv", "to_markdown"]
 
-IDENTITY = ("protocol", "fingerprint", "backbone", "method", "preset", "bits", "seeds")
-FIRST_METRICS = ("map", "map_worst", "map_best")
 RANK = ("rank", "rank_last")
 RANK_OVER = "rank_over"
-SETTING = ("tuning", "hparams")
-COST = ("seconds_per_epoch", "total_seconds", "peak_memory_mb")
-
-_LOWER_IS_BETTER = ("quantization_", "empty@", "bit_correlation", "tie_mass")
 _DIGITS = 6
 
 
@@ -61,7 +55,7 @@ def table(
         record.
 
     Raises:
-        UserError: no run has this metric.
+        UserError: no run has this metric, or nothing says which of two values of it is the better one.
         ValueError: the same run twice.
     """
     import pandas as pd
@@ -69,15 +63,13 @@ def table(
     metrics = metric_names(records)
     if records and metric not in metrics:
         raise UserError(f"no run has the metric {metric!r}. {did_you_mean(metric, metrics)}")
+    better = known_metric(metric).metric.higher_is_better
     settings: dict[str, list[ResultRecord]] = {}
     for record in records:
         settings.setdefault(row_key(record), []).append(record)
     rows = [_row(runs, metrics) for runs in settings.values()]
     samples = [[run.metrics.get(metric, math.nan) for run in runs] for runs in settings.values()]
-    better = higher_is_better(metric)
     _add_ranks(rows, samples, [(queries or {}).get(key) for key in settings], better)
-
-    of_metrics = [f"{name}_{statistic}" for name in metrics for statistic in ("mean", "std")]
 
     def order(place: int) -> tuple[Any, ...]:
         row = rows[place]
@@ -90,7 +82,7 @@ def table(
     keys = list(settings)
     frame = pd.DataFrame(
         [rows[place] for place in places],
-        columns=[*IDENTITY, *of_metrics, *RANK, RANK_OVER, *SETTING, *COST],
+        columns=csv_names(metrics),
         index=[keys[place] for place in places],
     )
     return frame.astype(dict.fromkeys(RANK, "Int64"))
@@ -104,12 +96,8 @@ def to_csv(frame: pd.DataFrame) -> str:
 def metric_names(records: Iterable[ResultRecord]) -> list[str]:
     """Every metric of any record, in the order of the columns."""
     found = {name for record in records for name in record.metrics}
-    return [name for name in FIRST_METRICS if name in found] + sorted(found - set(FIRST_METRICS), key=_natural)
-
-
-def higher_is_better(metric: str) -> bool:
-    """Whether a larger value is the better one: all metrics but errors, empty balls, correlated bits and ties."""
-    return not metric.startswith(_LOWER_IS_BETTER)
+    first = headline()
+    return [name for name in first if name in found] + sorted(found - set(first), key=_natural)
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
@@ -121,19 +109,7 @@ def _row(runs: Sequence[ResultRecord], metrics: Sequence[str]) -> dict[str, Any]
     """One row, its rank not known yet."""
     if len({run.seed for run in runs}) < len(runs):
         raise ValueError(f"the same run twice: {runs[0].method}, {runs[0].bits} bits: {[run.seed for run in runs]}")
-    first = runs[0]
-    values = np.array([[run.metrics.get(name, math.nan) for name in metrics] for run in runs], dtype=np.float64)
-    over_seeds = summarize(values)
-    row: dict[str, Any] = {name: getattr(first, name) for name in IDENTITY if name != "seeds"}
-    row["seeds"] = len(runs)
-    for name, mean, std in zip(metrics, over_seeds.mean, over_seeds.std, strict=True):
-        row[f"{name}_mean"], row[f"{name}_std"] = mean, std
-    row["tuning"] = tuning(first)
-    row["hparams"] = to_json(first.hparams, compact=True)
-    for name in COST[:2]:
-        row[name] = np.mean([run.timing.get(name, math.nan) for run in runs])
-    row["peak_memory_mb"] = np.mean([run.peak_memory_mb for run in runs])
-    return row
+    return values(runs, metrics)
 
 
 def _add_ranks(
@@ -147,11 +123,11 @@ def _add_ranks(
         groups.setdefault((row["fingerprint"], row["bits"]), []).append(place)
     for places in groups.values():
         measured = [queries[place] for place in places if not np.isnan(samples[place]).any()]
-        values = [queries[place] for place in places] if _of_one_length(measured) else None
-        ranks = rank_groups([samples[place] for place in places], queries=values, higher_is_better=higher_is_better)
+        of_queries = [queries[place] for place in places] if _of_one_length(measured) else None
+        ranks = rank_groups([samples[place] for place in places], queries=of_queries, higher_is_better=higher_is_better)
         for place, rank in zip(places, ranks, strict=True):
             rows[place] |= zip(RANK, rank or (None, None), strict=True)
-            rows[place][RANK_OVER] = None if rank is None else "seeds" if values is None else "seeds and queries"
+            rows[place][RANK_OVER] = None if rank is None else "seeds" if of_queries is None else "seeds and queries"
 
 
 def _of_one_length(queries: Sequence[ArrayLike | None]) -> bool:

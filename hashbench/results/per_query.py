@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hashbench.errors import UserError, did_you_mean
+from hashbench.evaluation.metrics import find, find_kept
 from hashbench.results.collect import StoredRun, row_key
 from hashbench.results.folder import PER_QUERY
 from hashbench.results.statistics import MIN_SEEDS
@@ -69,9 +70,10 @@ def mean_over_seeds(folders: Sequence[Path], metric: str) -> Floats:
 
 
 def per_query(folder: Path, metric: str) -> Floats:
-    """(Q,) values of a metric; mAP is the mean of the average precisions `ap`. Errors as of `mean_over_seeds`."""
+    """(Q,) values of a metric, kept under the name that the table of metrics gives. Errors as of `mean_over_seeds`."""
     path = folder / PER_QUERY
-    name = f"{metric.removeprefix('m') if metric.startswith('map') else metric}.npy"
+    known = find(metric)
+    name = f"{known.kept_as if known else metric}.npy"
     try:
         with zipfile.ZipFile(path) as file:  # half the time of np.load: a leaderboard reads a thousand
             if name in file.namelist():
@@ -82,5 +84,5 @@ def per_query(folder: Path, metric: str) -> Floats:
         raise UserError(f"{path}: missing, so there is nothing to pair: run it again.") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{path}: cannot be read ({error}): delete the folder and run it again.") from error
-    known = [f"m{entry}" if entry.startswith("ap") else entry for entry in kept]
-    raise NotKeptError(f"{metric!r} is not kept for each query. {did_you_mean(metric, known)}")
+    names = [one.name if (one := find_kept(entry)) else entry for entry in kept]
+    raise NotKeptError(f"{metric!r} is not kept for each query. {did_you_mean(metric, names)}")

@@ -20,6 +20,9 @@ SCHEMA = 1
 
 DEFAULT_PRESET = "default"
 
+VALIDATION = "val_"
+"""Before the name of a metric in `history`: its value on validation queries."""
+
 RECALL_LEVELS = 101
 """Of the curve `precision_interpolated`: recall 0, 0.01, ..., 1."""
 OVER_DISTANCE = ("recall_by_radius", "precision_by_radius", "distance_similar", "distance_dissimilar")

@@ -2,62 +2,46 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hashbench.evaluation.metrics import shown
+from hashbench.results.columns import Cell, Column, Place, for_people
 from hashbench.results.folder import flatten
-from hashbench.results.record import DEFAULT_PRESET, ResultRecord
+from hashbench.results.naming import row_names
+from hashbench.results.record import ResultRecord
 from hashbench.results.statistics import MIN_SEEDS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def tuning(record: ResultRecord) -> str:
-    """How the hyper-parameters came about: `defaults`, or `tuned(N)` after N trials."""
-    return f"tuned({record.trials})" if record.trials else "defaults"
-
-
-def display_name(method: str, preset: str, tuning: str) -> str:
-    """A row's name as people read it and as the command line takes it.
-
-    >>> display_name("dsh", "default", "defaults"), display_name("dsh", "release", "tuned(20)")
-    ('dsh', 'dsh@release tuned(20)')
-    """
-    return method + ("" if preset == DEFAULT_PRESET else f"@{preset}") + ("" if tuning == "defaults" else f" {tuning}")
-
-
-def row_names(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
-    """`display_name` of rows of a table; where two would have one name under the same protocol and bits, because their
-    hyper-parameters differ, a digest of these follows: `dsh (1a2b3c)`.
-    """
-    names = [display_name(row["method"], row["preset"], row["tuning"]) for row in rows]
-    places = Counter((name, row["fingerprint"], row["bits"]) for name, row in zip(names, rows, strict=True))
-    shared = {name for (name, _, _), count in places.items() if count > 1}
-    return [
-        f"{name} ({hashlib.sha256(row['hparams'].encode()).hexdigest()[:6]})" if name in shared else name
-        for name, row in zip(names, rows, strict=True)
-    ]
-
-
 class Section(NamedTuple):
-    """The rows of one fingerprint, as text.
+    """The rows of one fingerprint.
 
     Attributes:
         heading: protocol, fingerprint, backbones.
         note: how it differs from other fingerprints of the same protocol, and why ranks are missing; may be empty.
-        columns: their titles.
-        rows: one text a column.
+        layout: the columns.
+        cells: of each row, one a column.
     """
 
     heading: str
     note: str
-    columns: list[str]
-    rows: list[list[str]]
+    layout: list[Column]
+    cells: list[list[Cell]]
+
+    @property
+    def columns(self) -> list[str]:
+        """The titles of the columns."""
+        return [column.title for column in self.layout]
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """The cells as text."""
+        return [[cell.plain for cell in row] for row in self.cells]
 
 
 def headings(records: Sequence[ResultRecord]) -> dict[str, str]:
@@ -79,7 +63,11 @@ def headings(records: Sequence[ResultRecord]) -> dict[str, str]:
 
 
 def sections(
-    frame: pd.DataFrame, *, metric: str = "map", differences: Mapping[str, str] | None = None
+    frame: pd.DataFrame,
+    *,
+    metric: str = "map",
+    differences: Mapping[str, str] | None = None,
+    place: Place = "terminal",
 ) -> list[Section]:
     """Lay a table out for reading.
 
@@ -87,26 +75,29 @@ def sections(
         frame: of `hashbench.results.leaderboard.table`.
         metric: shown first, with its standard deviation and its tie interval.
         differences: of `headings`.
+        place: where it is read. A terminal and Markdown leave out metrics that no row of a section has; the page has
+            the same columns in all of them.
     """
     others = [name for name in shown_metrics(frame) if name != metric]
     result = []
     for fingerprint, group in frame.groupby("fingerprint", sort=False):
         rows = group.to_dict("records")
-        measured = [name for name in others if group[f"{name}_mean"].notna().any()]
         notes = [f"Differs in: {text}." for text in [(differences or {}).get(str(fingerprint), "")] if text]
         notes += _why_unranked(rows) + _over_seeds_alone(rows, metric)
         backbones = ", ".join(dict.fromkeys(row["backbone"] for row in rows))  # shallow methods may see raw pixels
         heading = f"{rows[0]['protocol']} · fingerprint {str(fingerprint)[:8]} · {backbones}"
-        columns = ["bits", "rank", "method", "seeds", metric, *measured, "s/epoch", "total s", "peak MiB"]
-        cells = [_cells(row, name, metric, measured) for row, name in zip(rows, row_names(rows), strict=True)]
-        result.append(Section(heading, " ".join(notes), columns, cells))
+        measured = [name for name in others if place == "page" or group[f"{name}_mean"].notna().any()]
+        layout = for_people(place, metric, measured)
+        labelled = [{**row, "label": label} for row, label in zip(rows, row_names(rows), strict=True)]
+        cells = [[column.cell_of(row) for column in layout] for row in labelled]
+        result.append(Section(heading, " ".join(notes), layout, cells))
     return result
 
 
 def to_markdown(frame: pd.DataFrame, *, metric: str = "map", differences: Mapping[str, str] | None = None) -> str:
     """`sections` as Markdown, one table a fingerprint."""
     blocks = []
-    for section in sections(frame, metric=metric, differences=differences):
+    for section in sections(frame, metric=metric, differences=differences, place="markdown"):
         lines = [_markdown_row(section.columns), "|" + " --- |" * len(section.columns)]
         lines += [_markdown_row(row) for row in section.rows]
         blocks += [f"## {section.heading}", *([section.note] if section.note else []), "\n".join(lines)]
@@ -120,44 +111,10 @@ LEGEND = (
 )
 
 
-def _cells(row: Mapping[Any, Any], name: str, metric: str, others: Sequence[str]) -> list[str]:
-    return [
-        str(row["bits"]),
-        _rank(row["rank"], row["rank_last"]),
-        name,
-        "1 seed" if row["seeds"] == 1 else f"{row['seeds']} seeds",
-        _value(row, metric) + _tie_interval(row, metric),
-        *(_value(row, name) for name in others),
-        *(_number(row[name], digits) for name, digits in (("seconds_per_epoch", 2), ("total_seconds", 1))),
-        _number(row["peak_memory_mb"], 0),
-    ]
-
-
-def _rank(first: object, last: object) -> str:
-    if not isinstance(first, int):
-        return ""
-    return str(first) if first == last else f"{first}–{last}"
-
-
-def _value(row: Mapping[Any, Any], metric: str) -> str:
-    mean, std = row[f"{metric}_mean"], row[f"{metric}_std"]
-    return _number(mean, 3) + ("" if math.isnan(std) else f" ± {std:.3f}")
-
-
-def _tie_interval(row: Mapping[Any, Any], metric: str) -> str:
-    worst, best = (row.get(f"{metric}_{end}_mean", math.nan) for end in ("worst", "best"))
-    return "" if math.isnan(worst) or math.isnan(best) else f" [{worst:.2f}, {best:.2f}]"
-
-
-def _number(value: float, digits: int) -> str:
-    return "–" if math.isnan(value) else f"{value:.{digits}f}"
-
-
 def shown_metrics(frame: pd.DataFrame) -> list[str]:
     """Those beside the first: few enough for a terminal; the CSV has them all."""
     names = [column.removesuffix("_mean") for column in frame.columns if column.endswith("_mean")]
-    at_cut_off = [name for name in names if name.startswith("map@") and not name.endswith(("_worst", "_best"))]
-    return [name for name in ("map", *at_cut_off, "precision@r2", "quantization_error") if name in names]
+    return shown(names, "leaderboard")
 
 
 def _why_unranked(rows: Sequence[Mapping[Any, Any]]) -> list[str]:

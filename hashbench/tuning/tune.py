@@ -18,6 +18,7 @@ import filelock
 from hashbench.catalog import load_catalog
 from hashbench.catalog.request import RunSpec
 from hashbench.errors import Interrupted, RunFailedError, UserError
+from hashbench.evaluation.metrics import find
 from hashbench.results.atomic import explained
 from hashbench.sweeps.estimate import in_words
 from hashbench.sweeps.executors import Ended, Executor
@@ -61,7 +62,9 @@ def tune(
     over = {trial.number for trial in study.trials}
     if all(number in over for number in range(trials)):
         return
-    search = _search(study, make_spec({}))
+    defaults = make_spec({})
+    _check_direction(defaults.settings.primary)
+    search = _search(study, defaults)
     with _working_folder(path) as folder:
         work = _Tuning(study, path, make_spec, trials, search, folder, tell)
         try:
@@ -74,6 +77,16 @@ def tune(
     if work.lost:
         raise RunFailedError(
             f"{len(work.lost)} trials were lost: {work.lost[0]}; the others are kept, the same command goes on"
+        )
+
+
+def _check_direction(primary: str) -> None:
+    """Scores are compared by size, largest first, in the study, in Optuna and in figures."""
+    member = find(primary)
+    if member is not None and not member.metric.higher_is_better:
+        raise UserError(
+            f"protocol field primary: less of {primary!r} is better, and a search looks for more: name another metric "
+            "to tune by"
         )
 
 

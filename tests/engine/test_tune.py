@@ -326,3 +326,18 @@ def test_wrong_requests_are_one_line(cli, inline, tmp_path, monkeypatch):
     code, _, err = cli(*TUNE)
     assert code == 2
     assert err.strip() == 'error: Optuna is not installed here: pip install "hashbench[tune]"'
+
+
+def test_a_metric_of_which_less_is_better_is_not_tuned_by(cli, plugin, tmp_path):
+    words = (
+        "--set",
+        "protocol.primary=quantization_error",
+        "--search",
+        "alpha=log 0.5 2.0",
+        "--out",
+        tmp_path / "study.json",
+    )
+    code, _, err = cli("tune", "toy", "--trials", "2", "--plugin", plugin, *words)
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "less of 'quantization_error' is better" in err
+    assert not (tmp_path / "study.json").exists()

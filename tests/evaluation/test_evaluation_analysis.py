@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from evaluation_oracle import histograms, metrics
 
-from hashbench.evaluation import bootstrap, code_quality, evaluate, paired_bootstrap, spread
+from hashbench.evaluation import bootstrap, code_quality, evaluate, paired_bootstrap
 from hashbench.evaluation.conventions import Convention, conformance_table, conventional_map, example, usual_map
 from hashbench.evaluation.curves import interpolated_precision
 
@@ -100,15 +100,6 @@ def test_paired_bootstrap_sees_a_small_but_constant_difference():
     assert difference.mean == pytest.approx(0.01)
     noise = np.random.default_rng(1).normal(size=200)
     assert not paired_bootstrap(values, values + noise - noise.mean()).separable
-
-
-def test_spread_over_seeds():
-    three = spread([0.1, 0.2, 0.3])
-    assert (three.mean, three.std, three.seeds) == pytest.approx((0.2, 0.1, 3))
-    assert three.can_rank
-    one = spread([0.5])
-    assert np.isnan(one.std)
-    assert not one.can_rank
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,6 @@ from hashbench.evaluation import (
     evaluate_counts,
     pack_codes,
     paired_bootstrap,
-    spread,
     unpack_codes,
 )
 from hashbench.evaluation.conventions import Convention
@@ -121,7 +120,6 @@ def test_bad_input_is_refused_with_one_line(changes, message):
         (lambda: bootstrap(np.full(3, np.nan)), "no query has a value"),
         (lambda: bootstrap(np.ones(3), level=95), "level is 95"),
         (lambda: paired_bootstrap(np.ones(3), np.ones(4)), "same queries"),
-        (lambda: spread([]), "no seeds"),
         (lambda: Convention(without_hit="drop"), "without_hit is 'drop'"),
         (lambda: Convention(queries="some"), "queries is 'some'"),
     ],

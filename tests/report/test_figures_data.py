@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from hashbench.evaluation import pack_codes
+from hashbench.evaluation.metrics import register
 from hashbench.report.figures import history, over_bits, retrieval
 from hashbench.report.figures.codes import codes_of_one_image
 from hashbench.report.figures.comparison import compare, settings
@@ -431,3 +432,15 @@ def test_every_method_is_emphasised_once_and_grey_elsewhere():
     legends = [text.get_text() for page in pages for legend in page.figure.legends for text in legend.get_texts()]
     assert legends.count("other methods") == 3
     assert sorted(set(legends) - {"other methods"}) == [f"m{i:02}" for i in range(20)]
+
+
+def test_a_metric_of_ones_own_has_a_panel_over_bits(metric_table):
+    register(lambda counts: counts.p.sum(axis=1), name="first_hit", label="rank of the first hit", log=True)
+    runs = [a_run(bits=bits, metrics={"map": 0.5, "first_hit": bits / 2}) for bits in (8, 16)]
+    comparison, style = one(runs)
+    (sheet,) = over_bits.bits(comparison)
+    assert [panel.y_label for panel in sheet.panels] == ["mAP", "rank of the first hit"]
+    assert sheet.panels[1].may_be_log == "y"
+    assert "rank of the first hit" in sheet.caption
+    (ax,) = [ax for ax in axes_of(sheet, style) if ax.get_ylabel() == "rank of the first hit"]
+    assert line(ax, style["dsh"].colour)[1] == [4.0, 8.0]

@@ -15,6 +15,8 @@ import pytest
 
 from hashbench.report.html_data import page_data
 from hashbench.report.html_page import to_html
+from hashbench.results import columns
+from hashbench.results.columns import Column
 from hashbench.results.leaderboard import table
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -277,3 +279,21 @@ def test_many_rows_are_all_there(tmp_path: Path, make_record) -> None:
     assert first["count"] == "1000 rows"
     assert worst["rows"][0] == first["rows"][0][::-1]
     assert some["count"] == "10 of 1000 rows"
+
+
+def test_a_column_that_is_added_is_drawn_and_sorts(tmp_path: Path, make_record, monkeypatch) -> None:
+    def seconds(runs) -> float:
+        return runs[0].timing["total_seconds"]
+
+    added = Column("slowest", "slowest s", seconds, digits=1, descending=True)
+    monkeypatch.setattr(columns, "COLUMNS", [*columns.COLUMNS, added])
+    records = [
+        make_record(method, timing={"total_seconds": total}) for method, total in (("a", 1.5), ("b", 20.0), ("c", 3.0))
+    ]
+    page = tmp_path / "page.html"
+    page.write_text(to_html(table(records), records), encoding="utf-8")
+    first, largest = visit(page, 'head("slowest s").click()')
+    assert first["rows"] == [["a 16", "b 16", "c 16"]]
+    assert largest["rows"] == [["b 16", "c 16", "a 16"]]
+    assert largest["sort"] == [["slowest s", "descending"]]
+    assert "20.0" in page.read_text(encoding="utf-8")

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from html.parser import HTMLParser
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -33,11 +34,12 @@ def test_page_holds_the_rows_of_the_table_in_its_order(make_record) -> None:
     (found,) = data["tables"]
     assert [row["name"] for row in found["rows"]] == ["b", "a"]
     row = found["rows"][0]
-    index = [metric["name"] for metric in data["metrics"]].index("map")
-    assert row["stats"][index] == pytest.approx([0.71, 0.01])
-    assert (row["rank"], row["seeds"], row["bits"]) == ([1, 1], [0, 1, 2], 16)
+    assert row["stats"][data["metrics"].index("map")] == pytest.approx([0.71, 0.01])
+    cells = {column["title"]: cell for column, cell in zip(data["columns"], row["cells"], strict=True)}
+    assert (cells["rank"], row["seeds"], row["bits"]) == ([1.000001, "1", "", "place best"], [0, 1, 2], 16)
     assert row["values"] == [0.70, 0.71, 0.72]
-    assert row["cost"] == [1.5, 8.0, 300.0]
+    assert (cells["s/epoch"], cells["total s"], cells["peak MiB"]) == ([1.5, "1.50"], [8.0, "8.0"], [300.0, "300"])
+    assert cells["map"] == [pytest.approx(0.71), "0.710", " ± 0.010"]
     assert ["optimizer.lr", "0.1"] in row["hparams"]
     assert (data["runs"], data["left_out"], data["metric"]) == (6, 0, "map")
 
@@ -123,7 +125,7 @@ def test_what_is_undefined_is_null_and_the_json_valid(make_record) -> None:
     page = to_html(table(records), records)
     (row,) = data_of(page)["tables"][0]["rows"]
     assert row["stats"] == [[None, None]]
-    assert row["cost"] == [None, None, None]
+    assert row["cells"][-3:] == [[None, "–"]] * 3
     assert row["loss"]["seeds"] == [[None]]
 
 
@@ -174,3 +176,34 @@ def test_page_needs_nothing_from_elsewhere(make_record) -> None:
 def test_page_is_the_same_for_the_same_runs(make_record) -> None:
     records = [make_record(seed=seed) for seed in range(3)]
     assert to_html(table(records), records) == to_html(table(records), list(reversed(records)))
+
+
+def test_no_script_of_the_page_knows_a_metric_or_a_column() -> None:
+    """They are in the data: a metric or column that is added in Python is shown without a change here."""
+    scripts = "".join(path.read_text(encoding="utf-8") for path in (files("hashbench.report") / "page").iterdir())
+    for name in (
+        "precision@",
+        "recall@",
+        "map@",
+        "_worst",
+        "_best",
+        "quantization",
+        "s/epoch",
+        "peak MiB",
+        "seconds_per",
+    ):
+        assert name not in scripts, name
+
+
+def test_runs_without_curves_give_points_of_single_metrics(make_record) -> None:
+    metrics = {
+        "map": 0.5,
+        "precision@1000": 0.3,
+        "precision@50": 0.4,
+        "precision@50_best": 0.9,
+        "recall@r1": 0.1,
+        "recall@r0": math.nan,
+    }
+    records = [make_record(metrics=metrics)]
+    (row,) = page_data(table(records), records, metric="map")["tables"][0]["rows"]
+    assert row["points"] == {"precision_at": [[50, 0.4], [1000, 0.3]], "precision": [], "recall": [[1, 0.1]]}

@@ -14,10 +14,10 @@ import pytest
 
 from hashbench.errors import UserError
 from hashbench.results.collect import row_key
+from hashbench.results.known_metric import known_metric
 from hashbench.results.leaderboard import (
     collect,
     headings,
-    higher_is_better,
     sections,
     table,
     to_csv,
@@ -157,7 +157,7 @@ def test_metric_chooses_order_and_rank(make_record) -> None:
     ],
 )
 def test_direction_of_metrics(metric: str, higher: bool) -> None:
-    assert higher_is_better(metric) is higher
+    assert known_metric(metric).metric.higher_is_better is higher
 
 
 def test_unknown_metric_names_the_nearest(make_record) -> None:

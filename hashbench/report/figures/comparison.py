@@ -9,7 +9,7 @@ from statistics import fmean
 
 from hashbench.results.collect import StoredRun, row_key
 from hashbench.results.folder import flatten, protocol_dir_name
-from hashbench.results.sections import display_name, tuning
+from hashbench.results.naming import display_name, tuning
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,15 @@ Where the runs of a series stopped at different epochs, the curve ends where the
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
+from hashbench.evaluation.metrics import USUAL_RADIUS, family
 from hashbench.report.figures.comparison import Comparison, Series
 from hashbench.report.figures.lines import LineSheet, Panel
-from hashbench.report.figures.names import quantity
+from hashbench.report.figures.names import metric_of, quantity
 from hashbench.report.figures.sheet import Curve, over_seeds
+from hashbench.results.record import VALIDATION
 
 _OVERHEAD = {"epoch", "seconds", "lr", "loss"}
 """In every history; no diagnostics of a method."""
@@ -88,16 +89,16 @@ def history_curve(series: Series, name: str, *, over: str = "epoch") -> Curve | 
 def validation_metric(series: Sequence[Series]) -> str:
     """The entry of the history by which epochs were chosen: the protocol's primary metric."""
     chosen = {one.runs[0].record.selection.get("metric") or "map" for one in series}
-    return f"val_{chosen.pop()}" if len(chosen) == 1 else "val_map"
+    return f"{VALIDATION}{chosen.pop() if len(chosen) == 1 else 'map'}"
 
 
 def _precisions(series: Sequence[Series]) -> list[str]:
-    """Validation precision at the largest cut-off and within radius 2, where every series has them."""
+    """Validation precision at the largest cut-off and within the usual radius, where every series has them."""
     logged = [{name for entry in one.runs[0].record.history for name in entry} for one in series]
-    common = set.intersection(*logged) if logged else set()
-    cut_offs = [int(found[1]) for name in common if (found := re.fullmatch(r"val_precision@(\d+)", name))]
-    names = [f"val_precision@{cut}" for cut in sorted(cut_offs)[-1:]]
-    return [*names, "val_precision@r2"] if "val_precision@r2" in common else names
+    common = [metric for name in set.intersection(*logged) if (metric := metric_of(name))] if logged else []
+    at, within = family(common, "precision@T"), family(common, "precision@r")
+    names = [*list(at.values())[-1:], *([within[USUAL_RADIUS]] if USUAL_RADIUS in within else [])]
+    return [f"{VALIDATION}{name}" for name in names]
 
 
 def _numbers(history: Sequence[Mapping[str, Any]], name: str, over: str) -> dict[float, tuple[float, float]]:
@@ -117,7 +118,7 @@ def _is_number(value: object) -> TypeGuard[float]:
 def _own_names(series: Series) -> list[str]:
     """What the runs log beside what every method logs, in the order of their first appearance."""
     names = dict.fromkeys(name for run in series.runs for entry in run.record.history for name in entry)
-    return [name for name in names if name not in _OVERHEAD and not name.startswith("val_")]
+    return [name for name in names if name not in _OVERHEAD and metric_of(name) is None]
 
 
 def _over_epochs(

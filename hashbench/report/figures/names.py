@@ -1,12 +1,11 @@
-"""Quantities as axes name them."""
+"""Quantities as axes name them: metrics as the table of metrics does, and what methods report of themselves."""
 
 from __future__ import annotations
 
-import re
+from hashbench.evaluation.metrics import label
+from hashbench.results.record import VALIDATION
 
 _NAMES = {
-    "map": "mAP",
-    "quantization_error": "quantisation error",
     "loss": "training loss",
     "oracle_calls": "oracle calls",
     "dual_active": "share of non-zero duals",
@@ -20,7 +19,6 @@ _NAMES = {
     "lagrangian": "Lagrangian",
     "lyapunov": "Lyapunov value",
 }
-_AT = {"map": "mAP@{}", "precision": "precision@{}", "recall": "recall@{}", "ndcg": "nDCG@{}"}
 
 
 def quantity(name: str) -> str:
@@ -29,12 +27,10 @@ def quantity(name: str) -> str:
     >>> quantity("val_map@5000"), quantity("precision@r2"), quantity("dcc_flipped")
     ('validation mAP@5000', 'precision, r ≤ 2', 'dcc flipped')
     """
-    if name.startswith("val_"):
-        return f"validation {quantity(name.removeprefix('val_'))}"
-    if name in _NAMES:
-        return _NAMES[name]
-    radius = re.fullmatch(r"(\w+)@r(\d+)", name)
-    if radius:
-        return f"{radius[1]}, r ≤ {radius[2]}"
-    base, _, cut = name.partition("@")
-    return _AT[base].format(cut) if cut and base in _AT else name.replace("_", " ")
+    metric = metric_of(name)
+    return f"validation {label(metric)}" if metric else _NAMES.get(name) or label(name)
+
+
+def metric_of(name: str) -> str | None:
+    """The metric whose validation an entry of a history is; None where it is something else."""
+    return name.removeprefix(VALIDATION) if name.startswith(VALIDATION) else None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hashbench.evaluation.metrics import find, shown
 from hashbench.report.figures.comparison import Comparison, Series
 from hashbench.report.figures.lines import LineSheet, Panel
 from hashbench.report.figures.measured import Codes
@@ -17,13 +18,16 @@ ERROR = "quantization_error"
 
 
 def bits(comparison: Comparison) -> list[LineSheet]:
-    """mAP, with its tie interval, and quantisation error over bits."""
+    """mAP, with its tie interval, and quantisation error over bits; then the metrics that others add to the table."""
+    names = dict.fromkeys(name for one in comparison.series for run in one.runs for name in run.record.metrics)
+    added = [name for name in shown(names, "figures") if name not in ("map", ERROR)]
     caption = (
-        "Test mAP and quantisation error (mean of ||u| − 1| over outputs u) over code length. Marker: mean over seeds; "
-        "thin bar: ± one standard deviation; wide pale bar: mAP with ties in the worst and in the best order "
-        "(DualHash, Fig. 6a)."
+        "Test mAP and quantisation error (mean of ||u| − 1| over outputs u) over code length"
+        + (f", and {', '.join(map(quantity, added))}" if added else "")
+        + ". Marker: mean over seeds; thin bar: ± one standard deviation; wide pale bar: mAP with ties in the worst "
+        "and in the best order (DualHash, Fig. 6a)."
     )
-    return _over_bits("bits", ["map", ERROR], caption, comparison)
+    return _over_bits("bits", ["map", ERROR, *added], caption, comparison)
 
 
 def radius_bits(comparison: Comparison) -> list[LineSheet]:
@@ -84,21 +88,24 @@ def _over_bits(kind: str, metrics: Sequence[str], caption: str, comparison: Comp
     for name in metrics:
         found = {label: _curve(series, name, lengths) for label, series in comparison.over_bits().items()}
         curves = {label: curve for label, curve in found.items() if len(curve.x)}
-        log = "y" if name == ERROR else ""
+        member = find(name)
+        log = "y" if member and member.metric.log else ""
         panels.append(Panel("code length, bits", quantity(name), curves, [str(b) for b in lengths], log))
     if not panels[0].curves:
         return []
-    return [LineSheet(f"{kind}-{comparison.name}", comparison.heading, caption, comparison.over_bits(), panels)]
+    drawn = [panel for panel in panels if panel.curves]
+    return [LineSheet(f"{kind}-{comparison.name}", comparison.heading, caption, comparison.over_bits(), drawn)]
 
 
 def _curve(series: Sequence[Series], name: str, lengths: Sequence[int]) -> Curve:
     """A metric at the places of the code lengths, with its tie interval where it has one."""
-    rows = []
+    member, rows = find(name), []
+    bounds = member.bounds if member else ()
     for one in series:
         value = metric_over_seeds(one, name)
         if value is not None:
-            ends = [metric_over_seeds(one, f"{name}_{end}") or (np.nan,) for end in ("worst", "best")]
-            rows.append([lengths.index(one.bits), *value, ends[0][0], ends[1][0]])
+            ends = [(metric_over_seeds(one, bound) or (np.nan,))[0] for bound in bounds]
+            rows.append([lengths.index(one.bits), *value, *(ends or [np.nan, np.nan])])
     table = np.array(rows, dtype=np.float64).reshape(-1, 5).T
     spread = None if np.isnan(table[2]).all() else table[2]
     return Curve(table[0], table[1], spread, None if np.isnan(table[3:]).all() else table[3:])

@@ -22,7 +22,8 @@ from hashbench.report.figures.names import quantity
 from hashbench.report.figures.sheet import Floats
 from hashbench.report.figures.style import COLOURS
 from hashbench.results.folder import flatten
-from hashbench.results.sections import display_name
+from hashbench.results.naming import display_name
+from hashbench.results.record import VALIDATION
 
 if TYPE_CHECKING:
     from hashbench.tuning.study import Study
@@ -85,7 +86,7 @@ def study_sheet(path: Path, study: Study) -> StudySheet | None:
     run = study.run
     name = display_name(study.method, run["preset"], "defaults")
     heading = f"{run['protocol']} · {name} · {run['bits']} bits · seed {run['seed']} · validation"
-    metric = quantity(f"val_{run['settings']['primary']}")
+    metric = quantity(f"{VALIDATION}{run['settings']['primary']}")
     failed = int((~scored).sum())
     pairs = ", and in colour over each pair of numeric ones" if any(cell.y for cell in cells.values()) else ""
     caption = (

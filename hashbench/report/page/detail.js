@@ -28,15 +28,6 @@ function epochChart(title, curve, chosen = []) {
   return [lineChart({ title, xLabel: "epoch", lines, marks, label })];
 }
 
-// [x, mean] of every metric whose name is `prefix` and a number.
-function over(row, prefix) {
-  return data.metrics
-    .filter(({ name }) => name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length)))
-    .map(({ name }) => [Number(name.slice(prefix.length)), statOf(row, name)[0]])
-    .filter(([, value]) => value !== null)
-    .sort((a, b) => a[0] - b[0]);
-}
-
 function hammingBall(precision, recall, dots) {
   const lines = [{ points: precision, dots }, { points: recall, style: "second", dots }];
   const keys = [{ text: "precision", style: "" }, { text: "recall, dashed", style: "second" }];
@@ -75,9 +66,8 @@ function retrievalCharts(row) {
     return [precisionRecall(kept.precision_recall), precisionAt(atT, false), hammingBall(places(kept.precision), places(kept.recall), false), distanceChart(kept)];
   }
   const found = [];
-  const atT = over(row, "precision@");
+  const { precision_at: atT, precision, recall } = row.points;
   if (atT.length > 2) found.push(precisionAt(atT, true));
-  const [precision, recall] = [over(row, "precision@r"), over(row, "recall@r")];
   if (precision.length > 1 && recall.length > 1) found.push(hammingBall(precision, recall, true));
   return found;
 }
@@ -111,8 +101,8 @@ function detail(row) {
   if (drawings.length) cell.append(element("div", { class: "charts" }, ...drawings));
   cell.append(element("p", {}, notes(row)));
   const seeds = row.seeds.map((seed, i) => [`seed ${seed}`, numberOf(row.values[i], 4)]);
-  const all = data.metrics.map(({ name }) => {
-    const [mean, std] = statOf(row, name);
+  const all = data.metrics.map((name, place) => {
+    const [mean, std] = statOf(row, place);
     const digits = Math.abs(mean) < 10 ? 4 : 1;
     return [name, numberOf(mean, digits) + (std === null ? "" : ` ± ${std.toFixed(digits)}`)];
   });

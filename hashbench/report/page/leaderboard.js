@@ -30,8 +30,8 @@ function writeAddress() {
 
 // --- tables
 
-function rowButton(row) {
-  row.button = element("button", { type: "button", "aria-expanded": "false" }, row.name);
+function rowButton(row, text) {
+  row.button = element("button", { type: "button", "aria-expanded": "false" }, text);
   return row.button;
 }
 
@@ -53,8 +53,8 @@ function showDetail(row) {
 }
 
 function barOf(row) {
-  const [mean, std] = statOf(row, data.metric);
-  return { mean, std, worst: statOf(row, `${data.metric}_worst`)[0], best: statOf(row, `${data.metric}_best`)[0], values: row.values };
+  const [[mean, std], [worst], [best]] = data.bar.map((place) => statOf(row, place));
+  return { mean, std, worst, best, values: row.values };
 }
 
 function barLabel(bar) {
@@ -103,7 +103,7 @@ function headCell(table, column) {
     table.heads[column.key] = cell;
   } else {
     table.ends = element("div", { class: "scale", "aria-hidden": "true" });
-    cell.append(element("span", { class: "unseen" }, `${data.metric}: ties and spread`), table.ends);
+    cell.append(element("span", { class: "unseen" }, column.key), table.ends);
   }
   return cell;
 }
@@ -113,7 +113,7 @@ function buildRow(table, row, order) {
   row.line = element("tr", { "data-row": row.id });
   for (const column of columns) {
     const cell = element("td", { class: column.style }, ...column.cell(row));
-    if (column.key === "interval") row.barCell = cell;
+    if (column.style === "interval") row.barCell = cell;
     row.line.append(cell);
   }
   row.line.addEventListener("click", () => {
