@@ -18,6 +18,7 @@ from hashbench.results.folder import RESULT, is_in_use
 from hashbench.sweeps.estimate import Durations, Kinds
 from hashbench.sweeps.executors import Ended, Executor
 from hashbench.sweeps.features import compute_shared_features
+from hashbench.sweeps.importable import check_importable
 from hashbench.sweeps.run_one import Finished, do_run
 from hashbench.sweeps.scheduler import Call, Scheduler, Task, Verdict, interruptible
 
@@ -61,7 +62,7 @@ def sweep(
 
     Raises:
         Interrupted: Ctrl-C; finished runs are kept, those under way go on from their checkpoints with the next call.
-        UserError: whatever the executor finds wrong.
+        UserError: whatever the executor finds wrong, or a class that its processes cannot import.
     """
     outcome, durations, waiting = SweepOutcome(), Durations(), []
     for spec in specs:
@@ -83,6 +84,7 @@ def sweep(
 
     scheduler = Scheduler(map(RunTask, waiting), tell, noun="runs", retry=retry, durations=durations)
     with interruptible(make_executor, kept) as executor:
+        check_importable(waiting, executor)
         scheduler.announce(executor)
         compute_shared_features(waiting, executor, tell)
         for finished in scheduler.run(executor):

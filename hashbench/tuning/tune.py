@@ -15,6 +15,7 @@ from hashbench.errors import RunFailedError, UserError
 from hashbench.results.atomic import explained
 from hashbench.sweeps.executors import Ended, Executor
 from hashbench.sweeps.features import compute_shared_features
+from hashbench.sweeps.importable import check_importable
 from hashbench.sweeps.scheduler import Call, Scheduler, Task, Verdict, interruptible
 from hashbench.tuning.study import Study, Trial
 from hashbench.tuning.trial import Lost, try_setting
@@ -66,6 +67,7 @@ def tune(
         tasks = [TrialTask(number, settings, make_spec, defaults, folder) for number in missing]
         scheduler = Scheduler[Answer](tasks, tell, noun="trials", over=done_before)
         with interruptible(make_executor, kept) as executor:
+            check_importable([defaults], executor)
             scheduler.announce(executor)
             compute_shared_features([defaults] * len(missing), executor, tell)
             for answer in scheduler.run(executor):

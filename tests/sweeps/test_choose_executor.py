@@ -27,7 +27,7 @@ def test_what_is_chosen_is_made_with_its_options(catalog):
 @pytest.mark.parametrize(
     ("words", "match"),
     [
-        ({"name": "rey"}, "--executor rey: .*Did you mean ray"),
+        ({"name": "rey"}, "no executor named .rey.*Did you mean ray"),
         ({"jobs": 0}, "--jobs 0: at least one"),
         (
             {"name": "ray", "options": {"adress": "auto"}},

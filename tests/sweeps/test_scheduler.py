@@ -19,6 +19,8 @@ class Answer(Task[str]):
         looks: what `look` says, one after the other; then `to do`.
     """
 
+    kinds = ("answer",)
+
     def __init__(self, name, *script, looks=(), seconds=None):
         self.name, self.script, self.looks, self.seconds = name, list(script or ["over"]), list(looks), seconds
 

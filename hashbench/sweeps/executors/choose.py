@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,13 +10,6 @@ from typing import Any
 from hashbench.catalog import Catalog
 from hashbench.errors import UserError, did_you_mean
 from hashbench.sweeps.executors.base import Executor
-
-BUILT_IN = {
-    "local": "hashbench.sweeps.executors.local:LocalExecutor",
-    "inline": "hashbench.sweeps.executors.inline:InlineExecutor",
-    "ray": "hashbench.sweeps.executors.ray_cluster:RayExecutor",
-    "slurm": "hashbench.sweeps.executors.slurm:SlurmExecutor",
-}
 
 _GIVEN = ("jobs", "device")
 _METHODS = ("start", "wait", "__enter__", "__exit__")
@@ -82,15 +74,12 @@ def executor_class(catalog: Catalog, name: str) -> type[Executor]:
     Raises:
         UserError: no such name, or a class that does not import or is no executor.
     """
-    if name not in BUILT_IN:
-        raise UserError(f"--executor {name}: no such executor. {did_you_mean(name, BUILT_IN)}")
-    module, _, attribute = BUILT_IN[name].partition(":")
-    cls = getattr(importlib.import_module(module), attribute)
+    cls = catalog.load_class("executors", name)
     missing = [method for method in _METHODS if not callable(getattr(cls, method, None))]
     if not isinstance(cls, type) or missing:
         lacks = f": it has no {' and no '.join(missing)}" if missing else ""
         raise UserError(
-            f"--executor {name}: {getattr(cls, '__qualname__', cls)!s} is no executor{lacks}; "
+            f"--executor {name}: {catalog.executors[name].class_path} is no executor{lacks}; "
             "derive it from hashbench.sweeps.executors.Executor"
         )
     return cls
