@@ -25,9 +25,10 @@ from typing import Any
 
 from hashbench.catalog import load_catalog
 from hashbench.catalog.request import resolve
-from hashbench.tuning.search_space import as_set, draw_one
+from hashbench.tuning.search_space import draw_one
+from hashbench.tuning.set_words import as_set
 from hashbench.tuning.study import Trial
-from hashbench.tuning.tune import Lost, try_setting
+from hashbench.tuning.trial import Lost, try_setting
 
 PROTOCOL, BITS, EPOCHS, HEAD = "cifar10-dualhash-frozen", 32, 20, [128]
 METHODS = ["stom", "likelihood", "primal", "sgdm", "wcr", "storm", "spgd"]

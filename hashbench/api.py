@@ -171,7 +171,11 @@ def tune(
     from hashbench.tuning.tune import StudyRequest, tune_study
 
     catalog = load_catalog(options.get("plugins", ()), imports=options.get("imports", ()))
-    words = [f"{name}={kind} {' '.join(map(str, values))}" for name, kinds in (search or {}).items() for kind, values in kinds.items()]
+    words = [
+        f"{name}={kind} {' '.join(map(str, values))}"
+        for name, kinds in (search or {}).items()
+        for kind, values in kinds.items()
+    ]
 
     def make_spec(extra: Sequence[str]) -> RunSpec:
         return request(method, protocol=protocol, bits=bits, seed=seed, out="runs", sets=extra, **options)[1]
@@ -354,4 +358,6 @@ def _needs_this_process(spec: RunSpec) -> bool:
     """Whether a run uses a class that no other process can import; metrics are used by all."""
     used = {("methods", spec.method), ("datasets", spec.settings.dataset), ("backbones", spec.settings.backbone)}
     used |= {("optimizers", spec.optimizer.get("type")), ("schedules", spec.schedule.get("type"))}
-    return any(one.file is None and ((one.section, one.name) in used or one.section == "metrics") for one in registered())
+    return any(
+        one.file is None and ((one.section, one.name) in used or one.section == "metrics") for one in registered()
+    )

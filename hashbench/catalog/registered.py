@@ -63,7 +63,8 @@ def registered() -> list[Registered]:
 
 
 def register(new: Registered) -> None:
-    """Take in a decorated class or function. The same one again (a notebook's cell run twice) replaces itself.
+    """Take in a decorated class or function. The same one again replaces itself: a notebook's cell that is run twice, a
+    file that is run as a script and imported.
 
     Raises:
         UserError: the name is another class's, it is no plain name, or a fact that such an entry does not have.
@@ -71,10 +72,15 @@ def register(new: Registered) -> None:
     if not re.fullmatch(r"[A-Za-z_][\w.+-]*", new.name):
         raise UserError(f"{new}: {new.name!r} cannot be a name: use letters, digits, _ . + and -, a letter first")
     old = _REGISTERED.get((new.section, new.name))
-    if old is not None and (old.class_path, old.target.__qualname__) != (new.class_path, new.target.__qualname__):
+    if old is not None and not _is_the_same(old, new):
         raise UserError(f"two {new.section} are named {new.name!r}: {old} and {new}; rename one of them")
     entry_of(new)
     _REGISTERED[new.section, new.name] = new
+
+
+def _is_the_same(old: Registered, new: Registered) -> bool:
+    same_place = old.class_path == new.class_path or (old.file is not None and old.file == new.file)
+    return same_place and old.target.__qualname__ == new.target.__qualname__
 
 
 def forget(section: str, name: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from hashbench.cli.say import say
 from hashbench.engine.reporter import Reporter, epoch_line
 
 
@@ -17,17 +18,17 @@ class PlainReporter(Reporter):
     def message(self, text: str) -> None:
         """Print and log."""
         super().message(text)
-        print(text, file=sys.stderr, flush=True)
+        say(text)
 
     def warning(self, text: str) -> None:
         """Print and log."""
         super().warning(text)
-        print(f"warning: {text}", file=sys.stderr, flush=True)
+        say(f"warning: {text}")
 
     def epoch(self, record: dict[str, Any], epochs: int, primary: str) -> None:
         """Print and log."""
         super().epoch(record, epochs, primary)
-        print(epoch_line(record, epochs, primary), file=sys.stderr, flush=True)
+        say(epoch_line(record, epochs, primary))
 
 
 class LiveReporter(Reporter):

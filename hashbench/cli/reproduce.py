@@ -11,11 +11,12 @@ from hashbench.cli.options import Imports, Plugins
 from hashbench.cli.run_options import WorkerOptions, with_options
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from hashbench.reproduce.plan import Plan
     from hashbench.reproduce.targets import Budget
     from hashbench.results.collect import StoredRun
+    from hashbench.sweeps.executors import Executor
 
 # ruff: noqa: UP045 - typer reads these annotations at run time on Python 3.10
 
@@ -58,8 +59,8 @@ def reproduce(
         return
     if budget not in BUDGETS:
         raise UserError(f"--budget {budget}: no such budget. {did_you_mean(budget, BUDGETS)}")
-    workers.check()
     catalog = load_catalog(plugin or (), imports=import_ or ())
+    executor = workers.choose(catalog)
     choices = Choices(
         methods=words(methods, "--methods") if methods is not None else None,
         bits=numbers(bits, "--bits") if bits is not None else None,
@@ -72,12 +73,11 @@ def reproduce(
         plugins=tuple(plugin or ()),
     )
     plan = make_plan(table, cast("Budget", budget), catalog, choices)
-    _work(plan, workers, device, out)
+    _work(plan, lambda: executor.make(device), out)
 
 
-def _work(plan: Plan, workers: WorkerOptions, device: str, out: Path) -> None:
-    import sys
-
+def _work(plan: Plan, make_executor: Callable[[], Executor], out: Path) -> None:
+    from hashbench.cli.say import say
     from hashbench.errors import RunFailedError
     from hashbench.reproduce.compare import compare
     from hashbench.reproduce.plan import run_key
@@ -88,12 +88,9 @@ def _work(plan: Plan, workers: WorkerOptions, device: str, out: Path) -> None:
     from hashbench.results.record import load_record
     from hashbench.sweeps.sweep import find_run, sweep
 
-    def tell(text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
-
     for line in plan.reduced:
-        tell(f"reduced: {line}")
-    outcome = sweep(plan.runs, lambda: workers.make(device), tell)
+        say(f"reduced: {line}")
+    outcome = sweep(plan.runs, make_executor, say)
     found = {run_key(spec): folder for spec in plan.runs if (folder := find_run(spec)) and folder[1]}
     stored = {key: StoredRun(folder, load_record(folder / RESULT)) for key, (folder, _) in found.items()}
     records = {key: run.record for key, run in stored.items()}

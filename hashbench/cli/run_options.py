@@ -22,7 +22,7 @@ from hashbench.cli.options import Imports, Plugins
 if TYPE_CHECKING:
     from hashbench.catalog import Catalog
     from hashbench.catalog.request import RunSpec
-    from hashbench.sweeps.executors import Executor
+    from hashbench.sweeps.executors import ExecutorChoice
 
 # ruff: noqa: UP045 - typer reads these annotations at run time on Python 3.10
 
@@ -82,7 +82,7 @@ class RunOptions:
 
     def as_words(self) -> list[str]:
         """These options as words of a command line, without what belongs to the hyper-parameters."""
-        from hashbench.tuning.study import is_hyper_parameter
+        from hashbench.tuning.set_words import is_hyper_parameter
 
         words: list[str] = []
         hints = get_type_hints(type(self), include_extras=True)
@@ -134,30 +134,33 @@ class WorkerOptions:
     jobs: Annotated[
         Optional[int], typer.Option(help="Runs at a time. By default one per core, or one per GPU where GPUs are used.")
     ] = None
-    executor: Annotated[str, typer.Option(help="local: processes on this machine; ray: a Ray cluster.")] = "local"
-    ray_address: Annotated[
-        Optional[str], typer.Option(help="HOST:PORT of a running Ray cluster; without it Ray starts here.")
+    executor: Annotated[
+        str,
+        typer.Option(
+            help="local: processes on this machine; inline: this process, one run at a time; ray; slurm; or a plugin's."
+        ),
+    ] = "local"
+    executor_options: Annotated[
+        Optional[list[str]],
+        typer.Option("--executor-option", help="key=value, such as address=HOST:PORT of a Ray cluster. Repeatable."),
     ] = None
+    ray_address: Annotated[Optional[str], typer.Option("--ray-address", hidden=True)] = None
 
-    def make(self, device: str) -> Executor:
-        """The executor.
-
-        Raises:
-            UserError: an unknown one, no job, or Ray missing or out of reach.
-        """
-        from hashbench.sweeps.executors import executor
-
-        return executor(self.executor, self.ray_address, self.jobs, device)
-
-    def check(self) -> None:
-        """Find what is wrong with the words before any work.
+    def choose(self, catalog: Catalog) -> ExecutorChoice:
+        """The executor, checked but not made: what is wrong with the words is found before any work.
 
         Raises:
-            UserError: see `make`; whether Ray can be reached is not tried.
+            UserError: see `choose_executor`, or `--ray-address`.
         """
-        from hashbench.sweeps.executors import check
+        from hashbench.catalog.request import parse_sets
+        from hashbench.errors import UserError
+        from hashbench.sweeps.executors import choose_executor
 
-        check(self.executor, self.ray_address, self.jobs)
+        if self.ray_address is not None:
+            words = f"--executor ray --executor-option address={self.ray_address}"
+            raise UserError(f"--ray-address {self.ray_address}: there is no such option any more; give {words}")
+        options = parse_sets(self.executor_options or [], "--executor-option")
+        return choose_executor(catalog, self.executor, options, self.jobs)
 
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -1,4 +1,4 @@
-"""`hashbench sweep`: methods x presets x bits x seeds x protocols, on this machine or on a Ray cluster."""
+"""`hashbench sweep`: methods x presets x bits x seeds x protocols, on this machine or on a cluster."""
 
 from __future__ import annotations
 
@@ -30,16 +30,15 @@ def sweep(
     options: RunOptions,
 ) -> None:
     """Run many, skip what is finished, go on with what was interrupted. The same call completes a killed sweep."""
-    import sys
-
+    from hashbench.cli.say import say
     from hashbench.cli.tuned import TunedSettings
     from hashbench.errors import RunFailedError, UserError
-    from hashbench.sweeps.sweep import sweep as work_off
+    from hashbench.sweeps.sweep import sweep as do_runs
 
     if retry < 0:
         raise UserError(f"--retry {retry}: a number of times, 0 or more")
-    workers.check()
     catalog = options.catalog()
+    executor = workers.choose(catalog)
     names = list(catalog.methods) if methods == "all" else words(methods, "--methods")
     asked = [(method, preset or None) for method, _, preset in (name.partition("@") for name in names)]
     settings = TunedSettings(tuned or [], asked)
@@ -52,12 +51,7 @@ def sweep(
         for seed in numbers(seeds, "--seeds")
         for method, preset in asked
     ]
-    outcome = work_off(
-        specs,
-        lambda: workers.make(options.device),
-        lambda text: print(text, file=sys.stderr, flush=True),
-        retry=retry,
-    )
+    outcome = do_runs(specs, lambda: executor.make(options.device), say, retry=retry)
     typer.echo(f"{len(outcome.done)} done, {outcome.skipped} finished before, {len(outcome.failed)} failed")
     for failure in outcome.failed:
         typer.echo(f"  {failure}")

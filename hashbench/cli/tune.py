@@ -40,19 +40,19 @@ def tune(
     options: RunOptions,
 ) -> None:
     """Try settings on validation queries only; the test queries stay sealed. The same call goes on after a kill."""
-    import sys
-
+    from hashbench.cli.say import say
     from hashbench.errors import RunFailedError, UserError, did_you_mean
-    from hashbench.tuning.search_space import SAMPLERS, as_set, with_changes
-    from hashbench.tuning.study import Study, continued, hyper_parameters, is_hyper_parameter
+    from hashbench.tuning.search_space import SAMPLERS, with_changes
+    from hashbench.tuning.set_words import as_set, hyper_parameters, is_hyper_parameter
+    from hashbench.tuning.study import Study, continued
     from hashbench.tuning.tune import tune as run_trials
 
     if trials < 1:
         raise UserError(f"--trials {trials}: at least one is needed")
     if sampler not in SAMPLERS:
         raise UserError(f"--sampler {sampler}: no such sampler. {did_you_mean(sampler, SAMPLERS)}")
-    workers.check()
     catalog = options.catalog()
+    executor = workers.choose(catalog)
     space = with_changes(catalog, method, search or ())
     sets = options.sets or []
     shared = [word for word in sets if not is_hyper_parameter(word)]
@@ -70,14 +70,7 @@ def tune(
         method=method, preset=preset, sets=start, sampler=sampler, seed=seed, search=space, run=defaults.identity()
     )
     study = continued(asked, path)
-    run_trials(
-        study,
-        path,
-        make_spec,
-        trials,
-        lambda: workers.make(options.device),
-        lambda text: print(text, file=sys.stderr, flush=True),
-    )
+    run_trials(study, path, make_spec, trials, lambda: executor.make(options.device), say)
     if all(trial.failure for trial in study.trials):
         raise RunFailedError(f"all {len(study.trials)} trials of {method} failed; the first: {study.trials[0].failure}")
     _report(study, path, protocol, bits, options)

@@ -21,7 +21,7 @@ from hashbench.tuning.study import Trial
 
 
 class NamedSampler(BaseSampler):
-    """Each value from a stream of its own, named by (seed, method, hyper-parameter, trial); see `search_space.draw`.
+    """Each value from a stream of its own, named by (seed, method, hyper-parameter, trial); see `draw_one`.
 
     Args:
         space: the search space.

@@ -11,8 +11,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from hashbench.catalog import Catalog
 from hashbench.catalog.request import parse_sets
 from hashbench.catalog.set_values import check_hyper_parameters
@@ -21,20 +19,9 @@ from hashbench.errors import UserError, did_you_mean
 Space = Mapping[str, Mapping[str, list[Any]]]
 
 SAMPLERS = ("named", "tpe")
-"""How values are drawn: by name, see `draw`; or from the trials so far, by Optuna's tree of Parzen estimators."""
+"""How values are drawn: by name, see `draw_one`; or from the trials so far, by Optuna's tree of Parzen estimators."""
 
 _KINDS = ("log", "uniform", "choice")
-
-
-def draw(space: Space, seed: int, method: str, number: int) -> dict[str, Any]:
-    """The values of trial `number`: {} for trial 0, the method's defaults, else one draw for each hyper-parameter.
-
-    Raises:
-        UserError: an entry of another form.
-    """
-    if number == 0:
-        return {}
-    return {name: draw_one(entry, seed, method, name, number) for name, entry in space.items()}
 
 
 def draw_one(entry: Mapping[str, list[Any]], seed: int, method: str, name: str, number: int) -> Any:
@@ -110,17 +97,6 @@ def with_changes(catalog: Catalog, method: str, words: Sequence[str]) -> dict[st
     for name, kinds in space.items():
         checked(kinds, f"search space of {method}: {name}")
     return space
-
-
-def as_set(name: str, value: Any) -> str:
-    """`name=value` as `--set` reads it back to the same value."""
-    if isinstance(value, float):
-        return f"{name}={value!r}"
-    return (
-        f"{name}={value}"
-        if isinstance(value, str)
-        else f"{name}={yaml.safe_dump(value, default_flow_style=True).splitlines()[0]}"
-    )
 
 
 def _words(values: Sequence[Any]) -> str:

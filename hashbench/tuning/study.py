@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from hashbench.errors import UserError
 from hashbench.results.atomic import write_text
 from hashbench.results.folder import flatten
 from hashbench.results.record import to_json
-from hashbench.tuning.search_space import as_set
+from hashbench.tuning.set_words import as_set
 
 SCHEMA = 1
 """Version of the file."""
@@ -123,16 +122,6 @@ def continued(asked: Study, path: Path) -> Study:
         shown = "; ".join(f"{key} was {before.get(key)!r}, now {now.get(key)!r}" for key in differing[:3])
         raise UserError(f"{path} holds another study: {shown}. Ask for the same, or give another --out")
     return kept
-
-
-def is_hyper_parameter(word: str) -> bool:
-    """Whether a `--set` word belongs to the method, not to the protocol."""
-    return word.partition("=")[0].partition(".")[0] not in ("protocol", "backbone", "dataset")
-
-
-def hyper_parameters(words: Sequence[str]) -> list[str]:
-    """The `--set` words that belong to the method."""
-    return [word for word in words if is_hyper_parameter(word)]
 
 
 def _plain(value: Any) -> str:

@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-import math
-import os
 import shutil
-import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import filelock
 
-from hashbench.catalog import load_catalog
 from hashbench.catalog.request import RunSpec
-from hashbench.errors import Interrupted, RunFailedError, UserError
+from hashbench.errors import RunFailedError, UserError
 from hashbench.evaluation.metrics import find
 from hashbench.results.atomic import explained
-from hashbench.sweeps.estimate import in_words
 from hashbench.sweeps.executors import Ended, Executor
-from hashbench.sweeps.task import compute_features, no_room, reason, sharing_features
+from hashbench.sweeps.features import compute_shared_features
+from hashbench.sweeps.importable import check_importable
+from hashbench.sweeps.scheduler import Call, Scheduler, Task, Verdict, interruptible
 from hashbench.tuning.study import Study, Trial
+from hashbench.tuning.trial import Lost, try_setting
 
 if TYPE_CHECKING:
     from hashbench.tuning.samplers import Search
 
-
-@dataclass(frozen=True)
-class Lost:
-    """A trial that says nothing about its setting: the request was wrong, or its process or the disk failed."""
-
-    failure: str
-    wrong_request: bool = False
+Answer = Trial | Lost
 
 
 def tune(
@@ -42,7 +32,7 @@ def tune(
     path: Path,
     make_spec: Callable[[dict[str, Any]], RunSpec],
     trials: int,
-    executor: Callable[[], Executor],
+    make_executor: Callable[[], Executor],
     tell: Callable[[str], None],
 ) -> None:
     """Try settings until the study has `trials` of them, each trained and validated but never tested.
@@ -51,7 +41,7 @@ def tune(
         study: grows by one trial at a time.
         path: its file, written after every trial; a search that was killed is completed by the same call.
         make_spec: values of the search space -> the run that tries them.
-        executor: makes what the trials are done with.
+        make_executor: makes what the trials are done with.
         tell: called with a line for each trial that is over.
 
     Raises:
@@ -59,25 +49,40 @@ def tune(
         RunFailedError: trials were lost to a process that died or to a full disk; the others are kept.
         Interrupted: Ctrl-C; the trials that are over are kept.
     """
-    over = {trial.number for trial in study.trials}
-    if all(number in over for number in range(trials)):
+    known = {trial.number: trial for trial in study.trials}
+    missing = [number for number in range(trials) if number not in known]
+    if not missing:
         return
     defaults = make_spec({})
     _check_direction(defaults.settings.primary)
-    search = _search(study, defaults)
+    settings = _Settings(_search(study, defaults), known)
+    done_before = trials - len(missing)
+    if done_before:
+        tell(f"{done_before} trials were done before")
+    lost: list[str] = []
+    defaults_over = 0 in known  # until then nothing is written: should they be refused, the request is wrong
+
+    def kept() -> str:
+        return f"{len(study.trials) if defaults_over else 0} trials are kept in {path}; the same command goes on"
+
     with _working_folder(path) as folder:
-        work = _Tuning(study, path, make_spec, trials, search, folder, tell)
-        try:
-            with executor() as workers:
-                work.off(workers)
-        except KeyboardInterrupt:
-            raise Interrupted(
-                f"interrupted: {len(study.trials)} trials are kept in {path}; the same command goes on"
-            ) from None
-    if work.lost:
-        raise RunFailedError(
-            f"{len(work.lost)} trials were lost: {work.lost[0]}; the others are kept, the same command goes on"
-        )
+        tasks = [TrialTask(number, settings, make_spec, defaults, folder) for number in missing]
+        scheduler = Scheduler[Answer](tasks, tell, noun="trials", over=done_before)
+        with interruptible(make_executor, kept) as executor:
+            check_importable([defaults], executor)
+            scheduler.announce(executor)
+            compute_shared_features([defaults] * len(missing), executor, tell)
+            for answer in scheduler.run(executor):
+                defaults_over |= answer.number == 0
+                if isinstance(answer, Lost):
+                    lost.append(f"trial {answer.number}: {answer.failure}")
+                else:
+                    settings.learn(answer)
+                    study.add(answer)
+                if defaults_over and study.trials:
+                    study.save(path)
+    if lost:
+        raise RunFailedError(f"{len(lost)} trials were lost: {lost[0]}; the others are kept, the same command goes on")
 
 
 def _check_direction(primary: str) -> None:
@@ -90,140 +95,79 @@ def _check_direction(primary: str) -> None:
         )
 
 
-class _Tuning:
-    """A search under way."""
+class _Settings:
+    """The settings of all trials, drawn in the order of their numbers from what the trials before have shown.
+
+    Args:
+        search: a new one.
+        known: trials that are over, by number.
+    """
+
+    def __init__(self, search: Search, known: dict[int, Trial]) -> None:
+        self._search, self._known, self._next = search, known, 0
+
+    def draw(self, number: int) -> dict[str, Any]:
+        """Values of a trial that is not known; those before it are known or drawn."""
+        while self._next < number:
+            self._search.add(self._known[self._next])
+            self._next += 1
+        self._next += 1
+        return self._search.ask()[1]
+
+    def learn(self, trial: Trial) -> None:
+        """What became of a trial that was drawn."""
+        self._search.tell(trial)
+
+
+class TrialTask(Task[Answer]):
+    """A trial of a study.
+
+    Args:
+        number: of the trial.
+        settings: where its values come from, drawn once when it begins.
+        make_spec: values -> the run that tries them.
+        defaults: the run of trial 0.
+        folder: for checkpoints.
+    """
+
+    kinds = ("trial",)
 
     def __init__(
         self,
-        study: Study,
-        path: Path,
+        number: int,
+        settings: _Settings,
         make_spec: Callable[[dict[str, Any]], RunSpec],
-        trials: int,
-        search: Search,
+        defaults: RunSpec,
         folder: Path,
-        tell: Callable[[str], None],
     ) -> None:
-        self.study, self.path, self.make_spec, self.trials = study, path, make_spec, trials
-        self.search, self.folder, self.tell = search, folder, tell
-        self.known = {trial.number: trial for trial in study.trials}
-        self.next = 0
-        self.running: dict[int, tuple[dict[str, Any], RunSpec]] = {}
-        self.deaths: Counter[int] = Counter()
-        self.lost: list[str] = []
-        self.seconds: list[float] = []
+        self.number, self.defaults, self.folder = number, defaults, folder
+        self._settings, self._make_spec = settings, make_spec
+        self._values: dict[str, Any] | None = None
 
-    def off(self, workers: Executor) -> None:
-        """Do all trials that are missing."""
-        missing = self.trials - sum(number in self.known for number in range(self.trials))
-        self.tell(f"{missing} trials to do, {len(self.known)} done before, {workers.workers} at a time")
-        defaults = self.make_spec({})
-        if workers.workers > 1 and sharing_features([defaults, defaults]):
-            workers.start(-1, compute_features, defaults, workers.threads)
-            workers.wait()
-        while True:
-            self._fill(workers, defaults)
-            if not self.running:
-                return
-            for ended in workers.wait():
-                self._take(ended, workers)
+    def call(self) -> Call:
+        """See `Task`."""
+        if self._values is None:
+            self._values = self._settings.draw(self.number)
+        return try_setting, (self.number, self._values, self._make_spec(self._values), self.defaults, self.folder)
 
-    def _fill(self, workers: Executor, defaults: RunSpec) -> None:
-        while self.next < self.trials and len(self.running) < workers.workers and not self.lost:
-            if self.next in self.known:
-                self.search.add(self.known[self.next])
-            else:
-                number, values = self.search.ask()
-                self.running[number] = values, self.make_spec(values)
-                self._start(number, workers)
-            self.next += 1
+    def judge(self, ended: Ended) -> Verdict[Answer]:
+        """See `Task`. A trial that is lost ends the search: the next would meet the same disk or memory.
 
-    def _start(self, number: int, workers: Executor) -> None:
-        values, spec = self.running[number]
-        workers.start(number, try_setting, number, values, spec, self.make_spec({}), self.folder)
-
-    def _take(self, ended: Ended, workers: Executor) -> None:
-        answer = ended.value if ended.death is None else Lost(ended.death)
-        if isinstance(answer, Lost):
-            if answer.wrong_request:
-                raise UserError(answer.failure)
-            self.deaths[ended.key] += 1
-            if ended.death is not None and self.deaths[ended.key] == 1:
-                self.tell(f"trial {ended.key}: {answer.failure}; it is tried again")
-                self._start(ended.key, workers)
-                return
-            self.running.pop(ended.key)
-            self.lost.append(f"trial {ended.key}: {answer.failure}")
-            self.tell(self.lost[-1])
-            return
-        self.running.pop(ended.key)
-        self.search.tell(answer)
-        self.study.add(answer)
-        if 0 not in self.running:  # should the defaults be refused, the request is wrong and nothing was tried
-            self.study.save(self.path)
-        self._progress(answer, workers)
-
-    def _progress(self, trial: Trial, workers: Executor) -> None:
-        missing = self.trials - len([t for t in self.study.trials if t.number < self.trials])
-        self.seconds.append(trial.seconds)
-        left = sum(self.seconds) / len(self.seconds) * missing / workers.workers
-        words = " ".join(f"{name}={value}" for name, value in trial.values.items()) or "defaults"
-        result = trial.failure or f"{trial.score:.4f} (epoch {trial.epoch}, {trial.seconds:.1f} s)"
-        more = f", about {in_words(left)} left" if missing else ""
-        self.tell(f"[{self.trials - missing}/{self.trials}{more}] {words}: {result}")
+        Raises:
+            UserError: the request is wrong, whatever the setting.
+        """
+        answer: Answer = ended.value if ended.death is None else Lost(self.number, ended.death)
+        if isinstance(answer, Trial):
+            return Verdict("over", answer, _line(answer), seconds=answer.seconds)
+        if answer.wrong_request:
+            raise UserError(answer.failure)
+        state: Literal["crashed", "over"] = "over" if ended.death is None else "crashed"
+        return Verdict(state, answer, f"trial {self.number}: {answer.failure}", stop=True)
 
 
-def try_setting(number: int, values: dict[str, Any], spec: RunSpec, defaults: RunSpec, folder: Path) -> Trial | Lost:
-    """One trial. A setting that diverges or is refused is a trial that failed; never raises.
-
-    Args:
-        defaults: trial 0; what is refused of it too is wrong with the request and not with the setting.
-        folder: for checkpoints while the trial lasts.
-    """
-    from hashbench.engine.config import make_config
-    from hashbench.engine.experiment import prepare
-    from hashbench.engine.model import DeepModel
-    from hashbench.engine.reporter import Reporter
-    from hashbench.engine.runner import HashRunner
-
-    started = time.perf_counter()
-    own = folder / f"trial{number}-{os.getpid()}"
-    try:
-        own.mkdir(parents=True, exist_ok=True)
-        catalog = load_catalog(spec.plugins, imports=spec.imports)
-        experiment = prepare(spec, catalog, Reporter())
-        config = make_config(spec, "deep" if isinstance(experiment.model, DeepModel) else "shallow")
-        runner = HashRunner(experiment, config, own, Reporter(), False, f"{own.name}-{time.monotonic_ns()}")
-        runner.train()
-    except UserError as error:
-        if spec == defaults or _is_refused(defaults):
-            return Lost(str(error), wrong_request=True)
-        return _failed(number, values, started, str(error))
-    except Exception as error:
-        if no_room(error) or isinstance(error, (OSError, MemoryError)) or "OutOfMemory" in type(error).__name__:
-            return Lost(reason(error))
-        return _failed(number, values, started, reason(error))
-    finally:
-        shutil.rmtree(own, ignore_errors=True)
-    state = runner.state
-    if not math.isfinite(state.best_value):
-        return _failed(number, values, started, f"validation {spec.settings.primary} is NaN")
-    seconds = time.perf_counter() - started
-    return Trial(number=number, values=values, score=state.best_value, epoch=state.best_epoch, seconds=seconds)
-
-
-def _failed(number: int, values: dict[str, Any], started: float, failure: str) -> Trial:
-    return Trial(number=number, values=values, seconds=time.perf_counter() - started, failure=failure)
-
-
-def _is_refused(spec: RunSpec) -> bool:
-    from hashbench.engine.experiment import prepare
-    from hashbench.engine.reporter import Reporter
-
-    try:
-        prepare(spec, load_catalog(spec.plugins, imports=spec.imports), Reporter())
-    except UserError:
-        return True
-    return False
+def _line(trial: Trial) -> str:
+    words = " ".join(f"{name}={value}" for name, value in trial.values.items()) or "defaults"
+    return f"{words}: " + (trial.failure or f"{trial.score:.4f} (epoch {trial.epoch}, {trial.seconds:.1f} s)")
 
 
 def _search(study: Study, defaults: RunSpec) -> Search:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import multiprocessing.connection
+import pickle
 import signal
 import threading
 import time
@@ -14,25 +15,36 @@ from multiprocessing.context import SpawnProcess
 from types import TracebackType
 from typing import Any
 
-from hashbench.sweeps.executors.base import Ended, cores, thread_limits
+from hashbench.errors import UserError
+from hashbench.sweeps.executors.base import Ended, Executor, cores, thread_limits
+from hashbench.sweeps.executors.gpus import visible_gpus
 from hashbench.sweeps.executors.worker import serve
 
 
-class LocalExecutor:
+class LocalExecutor(Executor):
     """Worker processes that are started when first needed and keep what they have loaded for their next task.
 
     Args:
-        workers: processes at a time; each gets an equal share of the cores.
-        gpus: names for CUDA_VISIBLE_DEVICES; the workers are dealt out over them in turn.
+        jobs: processes at a time, each with an equal share of the cores; None: one a GPU where GPUs are used, else one
+            a core.
+        device: `--device` of the runs; with `auto` and `cuda` the processes are dealt out over the GPUs in turn.
+        gpus: GPUs to use, as CUDA_VISIBLE_DEVICES names them: a list, or one text with commas; None: all that this
+            process sees.
+
+    Raises:
+        UserError: `gpus` without a name in it, or beside `cpu` or one chosen GPU.
     """
 
-    def __init__(self, workers: int, gpus: Sequence[str] = ()) -> None:
-        self.workers = workers
-        self.threads: int | None = int(thread_limits(cores())["OMP_NUM_THREADS"])
-        limits = thread_limits(max(1, cores() // workers))
+    def __init__(
+        self, jobs: int | None = None, device: str = "auto", *, gpus: str | int | Sequence[str | int] | None = None
+    ) -> None:
+        names = visible_gpus(device) if gpus is None else _named(gpus, device)
+        self.workers = jobs or len(names) or cores()
+        self.threads = int(thread_limits(cores())["OMP_NUM_THREADS"])
+        limits = thread_limits(max(1, cores() // self.workers))
         self._slots = [
-            _Slot(limits | ({"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {}))
-            for number in range(workers)
+            _Slot(limits | ({"CUDA_VISIBLE_DEVICES": names[number % len(names)]} if names else {}))
+            for number in range(self.workers)
         ]
 
     def start(self, key: int, function: Callable[..., Any], *arguments: Any) -> None:
@@ -50,9 +62,6 @@ class LocalExecutor:
             return []
         ready = multiprocessing.connection.wait(busy, timeout)
         return [slot.end() for pipe, slot in busy.items() if pipe in ready]
-
-    def __enter__(self) -> LocalExecutor:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -74,12 +83,13 @@ class _Slot:
         self.key: int | None = None
 
     def start(self, key: int, function: Callable[..., Any], arguments: Sequence[Any]) -> None:
+        pickled = pickle.dumps((function, arguments))
         if self.process is None or not self.process.is_alive():
             self._launch()
         assert self.pipe is not None
         self.key = key
         with suppress(OSError):  # it has died just now: `end` will find that out
-            self.pipe.send((function, arguments))
+            self.pipe.send((key, pickled))
 
     def end(self) -> Ended:
         """What came through the pipe: the answer, or its end."""
@@ -88,7 +98,8 @@ class _Slot:
         assert self.key is not None
         key, self.key = self.key, None
         try:
-            return Ended(key, self.pipe.recv())
+            ended: Ended = self.pipe.recv()
+            return ended
         except (EOFError, OSError):
             self.process.join()
             death = _cause(self.process.exitcode)
@@ -139,3 +150,14 @@ def _cause(exitcode: int | None) -> str:
         except ValueError:
             return f"its process was killed by signal {-exitcode}"
     return f"its process ended with exit code {exitcode}"
+
+
+def _named(gpus: object, device: str) -> list[str]:
+    """The GPUs of the option, each as CUDA_VISIBLE_DEVICES names it."""
+    words = gpus if isinstance(gpus, list | tuple) else str(gpus).split(",")
+    names = [str(word).strip() for word in words if str(word).strip()]
+    if not names:
+        raise UserError("--executor-option gpus: name at least one GPU, such as gpus=0,1")
+    if device not in ("auto", "cuda"):
+        raise UserError(f"--executor-option gpus={','.join(names)} with --device {device}: give --device cuda with it")
+    return names

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,32 +10,33 @@ from types import TracebackType
 from typing import Any
 
 from hashbench.errors import UserError
-from hashbench.sweeps.executors.base import Ended, cores, thread_limits
+from hashbench.sweeps.executors.base import Ended, Executor, cores
+from hashbench.sweeps.executors.remote import attempt_in_folder, remote_environment
 
 _OBJECT_STORE = 100 * 2**20
 """Bytes of shared memory for Ray on this machine: requests and answers are small, results go to their folders."""
 
-_KNOCK = 10.0
-"""Seconds in which a cluster must take a connection."""
+_CONNECTION_SECONDS = 10.0
+"""In which a cluster must take a connection."""
 
 
-class RayExecutor:
+class RayExecutor(Executor):
     """Tasks on Ray.
 
     Args:
-        address: of a running cluster (`HOST:PORT`, `ray://HOST:PORT`, or `auto`); None starts Ray on this machine.
         jobs: tasks at a time; None: as many as there are cores (GPUs, where GPUs are used).
         device: `--device`; with `cuda`, or `auto` where the cluster has GPUs, each task asks for its share of a GPU.
+        address: of a running cluster (`HOST:PORT`, `ray://HOST:PORT`, or `auto`); None starts Ray on this machine.
 
     Raises:
         UserError: Ray is not installed, no cluster answers at the address, or it has no GPU where one is asked for.
     """
 
-    def __init__(self, address: str | None, jobs: int | None, device: str) -> None:
+    def __init__(self, jobs: int | None = None, device: str = "auto", *, address: str | None = None) -> None:
         ray = _import_ray()
         self._ray = ray
         if address is not None:
-            _knock(address)
+            _check_that_somebody_listens(str(address))
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         if address is None:
             options |= {"num_cpus": jobs or cores(), "include_dashboard": False, "object_store_memory": _OBJECT_STORE}
@@ -45,7 +45,7 @@ class RayExecutor:
         except Exception as error:  # Ray raises that very class where it does not come up in time
             ray.shutdown()
             reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-            where = f"--ray-address {address}" if address else "--executor ray on this machine"
+            where = f"--executor-option address={address}" if address else "--executor ray on this machine"
             raise UserError(f"{where}: Ray does not start: {reason}") from error
         self._running: dict[Any, int] = {}
         try:
@@ -53,14 +53,12 @@ class RayExecutor:
         except UserError:
             ray.shutdown()
             raise
-        self.threads: int | None = None
-        kept = {name: os.environ[name] for name in ("HASHBENCH_CACHE",) if name in os.environ}
-        self._environment = thread_limits(request["num_cpus"]) | kept
-        self._remote = ray.remote(max_retries=0, **request)(_in_folder)
+        self._environment = remote_environment(request["num_cpus"])
+        self._remote = ray.remote(max_retries=0, **request)(attempt_in_folder)
 
     def start(self, key: int, function: Callable[..., Any], *arguments: Any) -> None:
         """See `Executor`."""
-        self._running[self._remote.remote(os.getcwd(), self._environment, function, arguments)] = key
+        self._running[self._remote.remote(os.getcwd(), self._environment, key, function, arguments)] = key
 
     def wait(self, timeout: float | None = None) -> list[Ended]:
         """See `Executor`."""
@@ -73,15 +71,13 @@ class RayExecutor:
     def _end(self, reference: Any) -> Ended:
         key = self._running.pop(reference)
         try:
-            return Ended(key, self._ray.get(reference))
-        except self._ray.exceptions.RayTaskError as error:
+            ended: Ended = self._ray.get(reference)
+            return ended
+        except self._ray.exceptions.RayTaskError as error:  # hashbench, or a module of the task, is not there
             return Ended(key, death=str(error).strip().splitlines()[-1])
         except self._ray.exceptions.RayError as error:
             words = (str(error).splitlines() or [""])[0]
             return Ended(key, death=f"its process died ({type(error).__name__}): {words}")
-
-    def __enter__(self) -> RayExecutor:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -92,21 +88,22 @@ class RayExecutor:
         self._ray.shutdown()
 
 
-def _knock(address: str) -> None:
-    """Find out at once that nobody listens: Ray itself tries for minutes.
+def _check_that_somebody_listens(address: str) -> None:
+    """Find out at once that nobody does: Ray itself tries for minutes.
 
     Raises:
         UserError: no connection, or an address of another form.
     """
     if address == "auto":
         return
+    option = f"--executor-option address={address}"
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if not colon or not host or not port.isdecimal():
-        raise UserError(f"--ray-address {address}: expected HOST:PORT, ray://HOST:PORT or auto")
+        raise UserError(f"{option}: expected HOST:PORT, ray://HOST:PORT or auto")
     try:
-        socket.create_connection((host, int(port)), timeout=_KNOCK).close()
+        socket.create_connection((host, int(port)), timeout=_CONNECTION_SECONDS).close()
     except (OSError, OverflowError) as error:
-        raise UserError(f"--ray-address {address}: no Ray cluster answers there: {error}") from error
+        raise UserError(f"{option}: no Ray cluster answers there: {error}") from error
 
 
 def _import_ray() -> Any:
@@ -136,15 +133,3 @@ def _shares(nodes: Sequence[Mapping[str, Any]], jobs: int | None, device: str) -
     workers = jobs or (gpus if on_gpu else sum(cpus)) or 1
     share = max(1, min(sum(cpus) // workers, max(cpus, default=1)))
     return workers, {"num_cpus": share, "num_gpus": min(1.0, gpus / workers) if on_gpu else 0}
-
-
-def _in_folder(
-    folder: str, environment: Mapping[str, str], function: Callable[..., Any], arguments: Sequence[Any]
-) -> Any:
-    """On the machine that Ray chose: relative paths mean what they mean where the command was given."""
-    os.environ.update(environment)
-    try:
-        os.chdir(folder)
-    except OSError as error:
-        raise UserError(f"{folder} is not on machine {platform.node()}: Ray needs a shared file system") from error
-    return function(*arguments)

@@ -5,18 +5,22 @@ from __future__ import annotations
 import ctypes
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from typing import Any
+
+from hashbench.sweeps.executors.base import attempt
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def serve(tasks: Connection, environment: Mapping[str, str]) -> None:
-    """Answer each (function, arguments) with what the function returns, until None or the end of the pipe.
+    """Answer each (key, pickled function and arguments) with its `Ended`, until the end of the pipe.
 
     Args:
         environment: set before anything heavy is imported: threads, the GPU.
@@ -25,9 +29,15 @@ def serve(tasks: Connection, environment: Mapping[str, str]) -> None:
     end_with_parent()
     os.environ.update(environment)
     with suppress(EOFError):
-        while (task := tasks.recv()) is not None:
-            function, arguments = task
-            tasks.send(function(*arguments))
+        while True:
+            key, pickled = tasks.recv()
+            tasks.send(attempt(key, _call, (pickled,)))
+
+
+def _call(pickled: bytes) -> Any:
+    """Unpickled here, so that a module which this process cannot import is the end of that task alone."""
+    function, arguments = pickle.loads(pickled)
+    return function(*arguments)
 
 
 def end_with_parent() -> None:

@@ -41,9 +41,9 @@ def test_ray_with_two_workers_gives_the_rows_of_local_processes(plugin, tmp_path
 
 
 def test_a_task_on_ray_may_raise_or_die_without_harm_to_the_next():
-    from hashbench.sweeps.executors import executor
+    from hashbench.sweeps.executors.ray_cluster import RayExecutor
 
-    with executor("ray", jobs=1, device="cpu") as workers:
+    with RayExecutor(jobs=1, device="cpu") as workers:
         deaths = []
         for key, call in enumerate([(os._exit, 1), (divmod, 1, 0), (os.getcwd,)]):
             workers.start(key, *call)

@@ -7,13 +7,14 @@ import math
 import shlex
 import sys
 
-import executor_helpers
 import pytest
+from scripted_executor import ScriptedExecutor
 
 from hashbench.catalog.request import parse_sets, resolve
 from hashbench.errors import Interrupted, RunFailedError, UserError
 from hashbench.tuning.samplers import Search
-from hashbench.tuning.search_space import as_set, draw, draw_one, with_changes
+from hashbench.tuning.search_space import draw_one, with_changes
+from hashbench.tuning.set_words import as_set
 from hashbench.tuning.study import Study, Trial, continued, load_study
 from hashbench.tuning.tune import tune
 
@@ -22,6 +23,11 @@ TOY = {"alpha": {"log": [0.5, 2.0]}, "optimizer.lr": {"uniform": [0.01, 0.1]}}
 
 
 # --- draws and spaces
+
+
+def draw(space, seed, method, number):
+    """The values of a trial: {} for trial 0."""
+    return {name: draw_one(entry, seed, method, name, number) for name, entry in space.items()} if number else {}
 
 
 def test_draws_are_named_by_method_and_hyper_parameter():
@@ -147,7 +153,7 @@ def search_for(catalog, plugin, tmp_path):
             method=method, preset=None, sets=[], sampler="named", seed=0, search=space, run=make_spec({}).identity()
         )
         study = continued(start, path)
-        tune(study, path, make_spec, trials, lambda: executor or executor_helpers.Inline(), go.said.append)
+        tune(study, path, make_spec, trials, lambda: executor or ScriptedExecutor(), go.said.append)
         return study
 
     go.said = []
@@ -164,12 +170,12 @@ def test_a_killed_search_goes_on_where_it_was(search_for, tmp_path):
     assert whole.trials[0].values == {}
     assert all(0.1 < trial.score <= 1 and trial.epoch == 1 for trial in whole.trials)
     with pytest.raises(Interrupted, match=r"2 trials are kept in .*study.json; the same command goes on"):
-        search_for(4, executor=executor_helpers.Inline(interrupt_after=2))
-    rest = executor_helpers.Inline()
+        search_for(4, executor=ScriptedExecutor(interrupt_after=2))
+    rest = ScriptedExecutor()
     study = search_for(4, executor=rest)
     assert rest.asked == ["try_setting"] * 2
     assert settings(study) == settings(whole) == settings(load_study(tmp_path / "study.json"))
-    nothing = executor_helpers.Inline()
+    nothing = ScriptedExecutor()
     assert settings(search_for(4, executor=nothing)) == settings(whole)
     assert nothing.asked == []
     assert len(search_for(5).trials) == 5
@@ -203,9 +209,9 @@ def test_a_refused_setting_is_a_failed_trial_and_a_refused_request_is_none(searc
 
 
 def test_a_trial_whose_process_dies_is_tried_again_and_then_lost_not_failed(search_for):
-    assert len(search_for(1, executor=executor_helpers.Inline(deaths=1)).trials) == 1
+    assert len(search_for(1, executor=ScriptedExecutor(deaths=1)).trials) == 1
     with pytest.raises(RunFailedError, match=r"1 trials were lost: trial 1: .*SIGKILL.*the same command goes on"):
-        search_for(2, executor=executor_helpers.Inline(deaths=2))
+        search_for(2, executor=ScriptedExecutor(deaths=2))
     assert [trial.number for trial in search_for(2).trials] == [0, 1]
 
 
@@ -248,16 +254,11 @@ def cli(cli, plugin):
     return call
 
 
-@pytest.fixture
-def inline(monkeypatch):
-    """Trials of the command within this process."""
-    monkeypatch.setattr("hashbench.sweeps.executors.executor", lambda *_: executor_helpers.Inline())
-
-
 TUNE = ("tune", "toy", "--search", "alpha=log 0.5 2", "--bits", "8", "--epochs", "1", "--batch-size", "256")
+TUNE += ("--executor", "inline")
 
 
-def test_what_was_found_is_run_and_marked(cli, inline, tmp_path):
+def test_what_was_found_is_run_and_marked(cli, tmp_path):
     code, out, err = cli(*TUNE, "--trials", "3", "--set", "protocol.topk=[50]", "--set", "dropout=0.1")
     assert code == 0, err
     study = load_study(tmp_path / "studies" / next(p.name for p in (tmp_path / "studies").glob("digits-toy-*.json")))
@@ -280,9 +281,9 @@ def test_what_was_found_is_run_and_marked(cli, inline, tmp_path):
     assert "finished earlier" in out
 
 
-def test_a_sweep_takes_a_study_for_its_method_only(cli, inline, tmp_path):
+def test_a_sweep_takes_a_study_for_its_method_only(cli, tmp_path):
     cli(*TUNE, "--trials", "1", "--out", "found.json")
-    sweep = ("sweep", "--bits", "8", "--seeds", "0", "--epochs", "1")
+    sweep = ("sweep", "--bits", "8", "--seeds", "0", "--epochs", "1", "--executor", "inline")
     code, out, err = cli(*sweep, "--methods", "toy,toy_shallow", "--tuned", "found.json")
     assert code == 0, err
     trials = {(r := json.loads(p.read_text()))["method"]: r["trials"] for p in (tmp_path / "runs").rglob("result.json")}
@@ -305,7 +306,7 @@ def test_a_sweep_takes_a_study_for_its_method_only(cli, inline, tmp_path):
         assert len(err.strip().splitlines()) == 1
 
 
-def test_wrong_requests_are_one_line(cli, inline, tmp_path, monkeypatch):
+def test_wrong_requests_are_one_line(cli, tmp_path, monkeypatch):
     empty = Study(method="toy", preset=None, sets=[], sampler="named", seed=0, search=TOY, run={})
     empty.save(tmp_path / "empty.json")
     for words, match in [

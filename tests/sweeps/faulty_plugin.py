@@ -7,7 +7,6 @@ methods:
   crashing:
     class: faulty_methods:Crashing
     kind: deep
-    hparams: {times: 1}
     optimizer: {type: SGD, lr: 0.05}
   refusing:
     class: faulty_methods:Refusing

@@ -1,4 +1,4 @@
-"""Executors: workers keep what they know, die alone, never outlive their parent, and share cores and GPUs."""
+"""Executors of this machine: workers keep what they know, die alone, never outlive their parent, share cores and GPUs."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import os
 import signal
 import subprocess
 import sys
-import types
 from pathlib import Path
 
 import executor_helpers as tasks
 import pytest
 
 from hashbench.errors import UserError
-from hashbench.sweeps.executors import base, executor
+from hashbench.sweeps.executors import base
+from hashbench.sweeps.executors.inline import InlineExecutor
 from hashbench.sweeps.executors.local import LocalExecutor
-from hashbench.sweeps.executors.ray_cluster import _shares
 
 
 def run_all(workers, calls):
@@ -55,6 +54,31 @@ def test_a_worker_that_dies_takes_only_its_own_task_with_it():
     assert ended[0].death == "its process was killed by SIGKILL"
     assert ended[2].death == "its process ended with exit code 3"
     assert [ended[1].value, ended[3].value] == [6, 9]
+
+
+def test_what_a_task_raises_is_its_end_and_the_worker_goes_on(tmp_path, monkeypatch):
+    (tmp_path / "not_there.py").write_text("def unknown():\n    return 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import not_there
+
+    with LocalExecutor(1) as workers:
+        first, _ = run_all(workers, [(tasks.count,)] * 2)
+        (tmp_path / "not_there.py").unlink()
+        ended = run_all(workers, [(divmod, 1, 0), (tasks.refuse,), (not_there.unknown,), (tasks.count,)])
+    assert ended[0].death == "ZeroDivisionError: integer division or modulo by zero"
+    assert ended[1].death == "it was refused"
+    assert ended[2].death.startswith("ModuleNotFoundError: No module named 'not_there'")
+    assert ended[3].value == (first.value[0], 3)
+
+
+def test_inline_does_one_task_at_a_time_in_this_process():
+    with InlineExecutor() as workers:
+        ended = run_all(workers, [(os.getpid,), (divmod, 1, 0), (tasks.times, 2, 3)])
+        assert workers.wait(0.01) == []
+    assert (ended[0].value, ended[2].value) == (os.getpid(), 6)
+    assert ended[1].death == "ZeroDivisionError: integer division or modulo by zero"
+    with pytest.raises(UserError, match="--jobs 2 with --executor inline: it does one run at a time"):
+        InlineExecutor(jobs=2)
 
 
 def test_ctrl_c_does_not_reach_workers():
@@ -116,7 +140,7 @@ def test_cores_are_shared_and_a_smaller_limit_stays(monkeypatch):
 
 
 def test_workers_are_dealt_out_over_the_gpus():
-    with LocalExecutor(3, gpus=["0", "GPU-b"]) as workers:
+    with LocalExecutor(3, gpus="0,GPU-b") as workers:
         for key in range(3):
             workers.start(key, tasks.environment, "CUDA_VISIBLE_DEVICES")
         seen = []
@@ -126,78 +150,27 @@ def test_workers_are_dealt_out_over_the_gpus():
 
 
 def test_one_process_a_gpu_is_the_default(monkeypatch):
-    monkeypatch.setattr("hashbench.sweeps.executors.choose._has_driver", lambda: True)
+    monkeypatch.setattr("hashbench.sweeps.executors.gpus._has_driver", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 3)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,7")
-    with executor(device="cuda") as workers:
+    with LocalExecutor(device="cuda") as workers:
         assert workers.workers == 3
         assert [slot.environment["CUDA_VISIBLE_DEVICES"] for slot in workers._slots] == ["4", "5", "7"]
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
-    with executor(jobs=4, device="auto") as workers:
+    with LocalExecutor(4) as workers:
         assert [slot.environment["CUDA_VISIBLE_DEVICES"] for slot in workers._slots] == ["0", "1", "2", "0"]
     for device in ("cpu", "cuda:1"):
-        with executor(jobs=1, device=device) as workers:
+        with LocalExecutor(1, device) as workers:
             assert "CUDA_VISIBLE_DEVICES" not in workers._slots[0].environment
 
 
-@pytest.mark.parametrize(
-    ("words", "match"),
-    [
-        ({"name": "rey"}, "Did you mean ray"),
-        ({"jobs": 0}, "--jobs 0"),
-        ({"address": "auto"}, "give --executor ray"),
-    ],
-)
-def test_wrong_words_are_refused(words, match):
+@pytest.mark.parametrize("given", ["0,GPU-b", "0, GPU-b,", [0, "GPU-b"]])
+def test_gpus_are_named_in_a_list_or_with_commas(given):
+    with LocalExecutor(device="cuda", gpus=given) as workers:
+        assert [slot.environment["CUDA_VISIBLE_DEVICES"] for slot in workers._slots] == ["0", "GPU-b"]
+
+
+@pytest.mark.parametrize(("given", "device", "match"), [("", "cuda", "name at least one"), (0, "cpu", "--device cpu")])
+def test_gpus_that_cannot_be_used_are_refused(given, device, match):
     with pytest.raises(UserError, match=match):
-        executor(**words)
-
-
-def test_without_ray_one_line_says_how_to_get_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(UserError, match=r'pip install "hashbench\[ray\]"'):
-        executor("ray")
-
-
-@pytest.mark.parametrize(
-    ("address", "match"),
-    [
-        ("somewhere", "expected HOST:PORT"),
-        ("host:port", "expected HOST:PORT"),
-        (":6379", "expected HOST:PORT"),
-        ("127.0.0.1:1", "no Ray cluster answers there"),
-        ("ray://127.0.0.1:1", "no Ray cluster answers there"),
-        ("127.0.0.1:99999", "no Ray cluster answers there"),
-    ],
-)
-def test_an_address_where_nobody_listens_is_refused_at_once(monkeypatch, address, match):
-    monkeypatch.setitem(sys.modules, "ray", types.ModuleType("ray"))  # it is not asked
-    with pytest.raises(UserError, match=match):
-        executor("ray", address)
-
-
-def node(**resources):
-    return {"Alive": True, "Resources": resources}
-
-
-@pytest.mark.parametrize(
-    ("nodes", "jobs", "device", "expected"),
-    [
-        ([node(CPU=4.0)], None, "auto", (4, 1, 0)),
-        ([node(CPU=4.0)], 2, "cpu", (2, 2, 0)),
-        ([node(CPU=4.0), node(CPU=4.0)], 1, "cpu", (1, 4, 0)),  # eight would fit on no machine
-        ([node(CPU=8.0, GPU=2.0), node(CPU=8.0, GPU=2.0)], None, "auto", (4, 4, 1)),
-        ([node(CPU=8.0, GPU=2.0)], 4, "cuda", (4, 2, 0.5)),
-        ([node(CPU=8.0, GPU=2.0)], None, "cpu", (8, 1, 0)),
-        ([node(CPU=2.0), {"Alive": False, "Resources": {"CPU": 64.0}}], None, "cpu", (2, 1, 0)),
-    ],
-)
-def test_what_a_run_asks_of_a_cluster(nodes, jobs, device, expected):
-    workers, request = _shares(nodes, jobs, device)
-    assert (workers, request["num_cpus"], request["num_gpus"]) == expected
-
-
-@pytest.mark.parametrize("device", ["cuda", "cuda:1"])
-def test_a_gpu_that_a_cluster_cannot_give_is_refused(device):
-    with pytest.raises(UserError, match=f"--device {device} with --executor ray"):
-        _shares([node(CPU=4.0)], None, device)
+        LocalExecutor(device=device, gpus=given)

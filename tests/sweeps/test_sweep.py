@@ -6,9 +6,9 @@ import errno
 import os
 from dataclasses import replace
 
-import executor_helpers
 import faulty_plugin
 import pytest
+from scripted_executor import ScriptedExecutor
 
 from hashbench.catalog import load_catalog
 from hashbench.catalog.request import resolve
@@ -17,7 +17,8 @@ from hashbench.errors import Interrupted
 from hashbench.results.collect import collect
 from hashbench.results.folder import RunFolder, is_in_use
 from hashbench.sweeps.estimate import Durations, in_words
-from hashbench.sweeps.sweep import find_run, sweep
+from hashbench.sweeps.executors.local import LocalExecutor
+from hashbench.sweeps.sweep import find_run, kinds_of, sweep
 
 SMALL = {"epochs": 2, "validate_every": 1}
 
@@ -66,19 +67,19 @@ def inline(said):
     """inline(specs, retry=..., **how the executor behaves) -> outcome: a sweep within this process."""
 
     def go(specs, retry=0, **behaviour):
-        return sweep(specs, lambda: executor_helpers.Inline(**behaviour), said.append, retry=retry)
+        return sweep(specs, lambda: ScriptedExecutor(**behaviour), said.append, retry=retry)
 
     return go
 
 
 def test_processes_run_skip_report_and_complete(specs, said, tmp_path):
-    first = sweep(specs("toy", "toy_diverging", seeds=(0, 1)), jobs=2, tell=said.append)
+    first = sweep(specs("toy", "toy_diverging", seeds=(0, 1)), lambda: LocalExecutor(2), said.append)
     assert (len(first.done), first.skipped, len(first.failed)) == (2, 0, 2)
     assert all("loss is nan" in str(failure.failure) for failure in first.failed)
     assert said[0] == "4 runs to do, 2 at a time"
     assert any(line.startswith("[3/4, about ") and " left] " in line for line in said)
     assert "left" not in said[-1]
-    again = sweep(specs("toy", seeds=(0, 1, 2)), jobs=1, tell=said.append)
+    again = sweep(specs("toy", seeds=(0, 1, 2)), lambda: LocalExecutor(1), said.append)
     assert (len(again.done), again.skipped) == (1, 2)
     collected = collect(tmp_path / "runs")
     assert len(collected.records) == 3
@@ -194,7 +195,7 @@ def test_frozen_features_are_computed_once_for_all_runs_of_all_processes(specs, 
         for bits in (8, 9)
         for spec in specs("toy_shallow", "toy", bits=bits, backbone="counting", changes={"frozen": True})
     ]
-    assert len(sweep(todo, jobs=2, tell=said.append).done) == 4
+    assert len(sweep(todo, lambda: LocalExecutor(2), said.append).done) == 4
     images = [int(line) for line in (tmp_path / "notes" / "images").read_text().split()]
     assert sum(images) == 1297 + 500  # train and validation, then the test queries: each image once
     assert said[1].startswith("features of the frozen counting for digits")
@@ -217,15 +218,16 @@ def test_a_process_reads_features_once_for_all_its_runs(specs, inline, monkeypat
 
 def test_time_left_is_that_of_the_methods_and_not_of_the_mean(specs):
     durations = Durations()
-    slow, quick = specs("toy", "toy_shallow")
+    slow_run, quick_run = specs("toy", "toy_shallow")
+    slow, quick = kinds_of(slow_run), kinds_of(quick_run)
     assert durations.expected(slow) is None
     assert durations.left([slow], [], 1) is None
     durations.add(quick, 1.0)
     assert durations.left([slow], [], 1) == 1.0  # nothing better is known
     durations.add(slow, 99.0)
-    assert durations.expected(replace(slow, bits=64, seed=5)) == 99.0
-    assert durations.expected(replace(quick, seed=5)) == 1.0
-    assert durations.expected(replace(quick, method="unknown")) == 50.0
+    assert durations.expected(kinds_of(replace(slow_run, bits=64, seed=5))) == 99.0
+    assert durations.expected(kinds_of(replace(quick_run, seed=5))) == 1.0
+    assert durations.expected(kinds_of(replace(quick_run, method="unknown"))) == 50.0
     assert durations.left([quick] * 10, [], 2) == 5.0
     assert durations.left([slow, quick], [], 2) == 99.0  # no sooner than the longest
     assert durations.left([], [(slow, 90.0)], 2) == 9.0
