@@ -25,8 +25,8 @@ from typing import Any
 
 from hashbench.catalog import load_catalog
 from hashbench.catalog.request import resolve
+from hashbench.catalog.set_words import as_set
 from hashbench.tuning.search_space import draw_one
-from hashbench.tuning.set_words import as_set
 from hashbench.tuning.study import Trial
 from hashbench.tuning.trial import Lost, try_setting
 

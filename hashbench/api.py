@@ -1,4 +1,4 @@
-"""The Python face: what the commands do, as functions for notebooks and scripts. `import hashbench` gives them lazily."""
+"""The Python face: what the commands do, as functions for notebooks and scripts. `hashbench` gives them lazily."""
 
 from __future__ import annotations
 
@@ -122,8 +122,7 @@ def sweep(
                     specs.append(spec)
     if catalog is None:
         return []
-    name = executor or ("inline" if any(map(_needs_this_process, specs)) else "local")
-    choice = choose_executor(catalog, name, executor_options, jobs)
+    choice = choose_executor(catalog, executor or _executor_for(specs), executor_options, jobs)
     outcome = sweep_runs(specs, lambda: choice.make(specs[0].device), _teller(progress), retry=retry)
     if outcome.failed or outcome.no_room:
         first = outcome.failed[0] if outcome.failed else "no room on the disk"
@@ -168,22 +167,31 @@ def tune(
         RunFailedError: every trial failed, or some were lost; those that are over are kept.
     """
     from hashbench.sweeps.executors import choose_executor
-    from hashbench.tuning.tune import StudyRequest, tune_study
+    from hashbench.tuning.tune_method import tune_method
 
-    catalog = load_catalog(options.get("plugins", ()), imports=options.get("imports", ()))
-    words = [
-        f"{name}={kind} {' '.join(map(str, values))}"
-        for name, kinds in (search or {}).items()
-        for kind, values in kinds.items()
-    ]
-
-    def make_spec(extra: Sequence[str]) -> RunSpec:
-        return request(method, protocol=protocol, bits=bits, seed=seed, out="runs", sets=extra, **options)[1]
-
-    asked = StudyRequest(catalog, method, make_spec, words, sampler, seed)
-    name = executor or ("inline" if _needs_this_process(make_spec(())) else "local")
-    choice = choose_executor(catalog, name, executor_options, jobs)
-    return tune_study(asked, trials, choice, Path(out) if out is not None else None, _teller(progress))
+    asked = {"protocol": protocol, "bits": bits, "seed": seed}
+    sets = _set_words(**{name: options.pop(name, None) for name in ("hparams", "optimizer", "schedule")})
+    catalog, defaults = request(method, **asked, sets=sets, **options)
+    choice = choose_executor(catalog, executor or _executor_for([defaults]), executor_options, jobs)
+    study, _ = tune_method(
+        catalog,
+        lambda words: request(method, **asked, sets=words, **options)[1],
+        lambda: choice.make(defaults.device),
+        _teller(progress),
+        method=method,
+        preset=options.get("preset"),
+        sets=sets,
+        search=[
+            f"{name}={kind} {' '.join(str(value) for value in values)}"
+            for name, kinds in (search or {}).items()
+            for kind, values in kinds.items()
+        ],
+        sampler=sampler,
+        trials=trials,
+        seed=seed,
+        path=None if out is None else Path(out),
+    )
+    return study
 
 
 def request(
@@ -232,10 +240,7 @@ def request(
         if field not in ProtocolEntry.model_fields:
             known = [*ProtocolEntry.model_fields, *_NAMES]
             raise UserError(f"{field}: neither an argument nor a field of the protocol. {did_you_mean(field, known)}")
-    words = [as_set(name, value) for name, value in (hparams or {}).items()]
-    for section, given in (("optimizer", optimizer), ("schedule", schedule)):
-        options = {"type": given} if isinstance(given, str) else dict(given or {})
-        words += [as_set(f"{section}.{name}", value) for name, value in options.items()]
+    words = _set_words(hparams, optimizer, schedule)
     names = {}
     for section, given in (("dataset", dataset), ("backbone", backbone)):
         options = {"type": given} if isinstance(given, str) else dict(given or {})
@@ -265,8 +270,21 @@ def request(
 _NAMES = ("hparams", "optimizer", "schedule", "preset", "dataset", "backbone", "data_root", "weights", "device")
 
 
+def _set_words(
+    hparams: Mapping[str, Any] | None,
+    optimizer: str | Mapping[str, Any] | None,
+    schedule: str | Mapping[str, Any] | None,
+) -> list[str]:
+    """What belongs to the method, as words of `--set`."""
+    words = [as_set(name, value) for name, value in (hparams or {}).items()]
+    for section, given in (("optimizer", optimizer), ("schedule", schedule)):
+        options = {"type": given} if isinstance(given, str) else dict(given or {})
+        words += [as_set(f"{section}.{name}", value) for name, value in options.items()]
+    return words
+
+
 def load_results(runs: Paths = "runs") -> pd.DataFrame:
-    """One row per finished run: protocol, fingerprint, backbone, method, preset, bits, seed, every metric, timings, folder.
+    """One row per finished run: what it was (protocol, method, bits, seed, ...), every metric, timings, its folder.
 
     Args:
         runs: folders that hold runs, at any depth, or runs.
@@ -300,7 +318,7 @@ def leaderboard(
     bits: int | Iterable[int] | None = None,
     methods: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Runs summarised over seeds, best first within each protocol's fingerprint and code length: `hashbench leaderboard`.
+    """Runs summarised over seeds, the best first within a fingerprint and code length: `hashbench leaderboard`.
 
     Args:
         runs: folders that hold runs, at any depth, or runs.
@@ -354,10 +372,8 @@ def _of_this_session(section: str, name: str) -> bool:
     return any((one.section, one.name) == (section, name) and one.file is None for one in registered())
 
 
-def _needs_this_process(spec: RunSpec) -> bool:
-    """Whether a run uses a class that no other process can import; metrics are used by all."""
-    used = {("methods", spec.method), ("datasets", spec.settings.dataset), ("backbones", spec.settings.backbone)}
-    used |= {("optimizers", spec.optimizer.get("type")), ("schedules", spec.schedule.get("type"))}
-    return any(
-        one.file is None and ((one.section, one.name) in used or one.section == "metrics") for one in registered()
-    )
+def _executor_for(specs: Sequence[RunSpec]) -> str:
+    """This process where a run uses a class that no other process can import, else processes of this machine."""
+    from hashbench.sweeps.importable import without_file
+
+    return "inline" if any(without_file(spec) for spec in specs) else "local"

@@ -87,7 +87,7 @@ def _with_next_seed(request: dict[str, Any], changed: dict[str, Any], options: R
     """The command that was given, with the next seed."""
     import shlex
 
-    from hashbench.tuning.set_words import hyper_parameters
+    from hashbench.catalog.set_words import hyper_parameters
 
     named = {f"--{name}": request[name] for name in ("method", "protocol", "bits")} | {"--seed": request["seed"] + 1}
     words = [word for name, value in (named | changed).items() if value is not None for word in (name, str(value))]

@@ -82,7 +82,7 @@ class RunOptions:
 
     def as_words(self) -> list[str]:
         """These options as words of a command line, without what belongs to the hyper-parameters."""
-        from hashbench.tuning.set_words import is_hyper_parameter
+        from hashbench.catalog.set_words import is_hyper_parameter
 
         words: list[str] = []
         hints = get_type_hints(type(self), include_extras=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
@@ -41,38 +42,37 @@ def tune(
 ) -> None:
     """Try settings on validation queries only; the test queries stay sealed. The same call goes on after a kill."""
     from hashbench.cli.say import say
-    from hashbench.errors import RunFailedError, UserError, did_you_mean
-    from hashbench.tuning.search_space import SAMPLERS, with_changes
-    from hashbench.tuning.set_words import as_set, hyper_parameters, is_hyper_parameter
-    from hashbench.tuning.study import Study, continued
-    from hashbench.tuning.tune import tune as run_trials
+    from hashbench.tuning.tune_method import tune_method
 
-    if trials < 1:
-        raise UserError(f"--trials {trials}: at least one is needed")
-    if sampler not in SAMPLERS:
-        raise UserError(f"--sampler {sampler}: no such sampler. {did_you_mean(sampler, SAMPLERS)}")
     catalog = options.catalog()
     executor = workers.choose(catalog)
-    space = with_changes(catalog, method, search or ())
-    sets = options.sets or []
-    shared = [word for word in sets if not is_hyper_parameter(word)]
-    start = hyper_parameters(sets)
 
-    def make_spec(values: dict[str, Any]) -> RunSpec:
-        words = [*shared, *start, *(as_set(name, value) for name, value in values.items())]
+    def resolve(sets: Sequence[str]) -> RunSpec:
         return options.resolve(
-            catalog, method=method, protocol=protocol, preset=preset, sets=words, bits=bits, seed=seed, out=Path("runs")
+            catalog,
+            method=method,
+            protocol=protocol,
+            preset=preset,
+            sets=list(sets),
+            bits=bits,
+            seed=seed,
+            out=Path("runs"),
         )
 
-    defaults = make_spec({})
-    path = out or Path("studies") / f"{protocol}-{method}-{defaults.preset}-{bits}bit-seed{seed}.json"
-    asked = Study(
-        method=method, preset=preset, sets=start, sampler=sampler, seed=seed, search=space, run=defaults.identity()
+    study, path = tune_method(
+        catalog,
+        resolve,
+        lambda: executor.make(options.device),
+        say,
+        method=method,
+        preset=preset,
+        sets=options.sets or [],
+        search=search or (),
+        sampler=sampler,
+        trials=trials,
+        seed=seed,
+        path=out,
     )
-    study = continued(asked, path)
-    run_trials(study, path, make_spec, trials, lambda: executor.make(options.device), say)
-    if all(trial.failure for trial in study.trials):
-        raise RunFailedError(f"all {len(study.trials)} trials of {method} failed; the first: {study.trials[0].failure}")
     _report(study, path, protocol, bits, options)
 
 

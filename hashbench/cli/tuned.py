@@ -60,7 +60,7 @@ class TunedSettings:
         Raises:
             UserError: `--set` of a hyper-parameter beside a study, or a study on other data or another split.
         """
-        from hashbench.tuning.set_words import hyper_parameters
+        from hashbench.catalog.set_words import hyper_parameters
 
         if (method, preset) not in self._studies:
             return options.resolve(catalog, method=method, preset=preset, **request)

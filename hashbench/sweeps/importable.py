@@ -18,17 +18,18 @@ def check_importable(specs: Iterable[RunSpec], executor: Executor) -> None:
     """
     if executor.in_this_process:
         return
-    without_file = {(one.section, one.name): one for one in registered() if one.file is None}
-    if not without_file:
-        return
     for spec in specs:
-        for used in _names(spec, without_file.values()):
-            if used in without_file:
-                section, name = used
-                raise UserError(
-                    f"{section[:-1]} {name!r} is defined in a notebook or an interactive session, which no other "
-                    'process can import: put it in a file and give imports=["FILE.py"], or use executor="inline"'
-                )
+        if one := without_file(spec):
+            raise UserError(
+                f"{one.section[:-1]} {one.name!r} is defined in a notebook or an interactive session, which no other "
+                'process can import: put it in a file and give imports=["FILE.py"], or use executor="inline"'
+            )
+
+
+def without_file(spec: RunSpec) -> Registered | None:
+    """What a run is built of and was decorated in a notebook or an interactive session, if anything was."""
+    here = {(one.section, one.name): one for one in registered() if one.file is None}
+    return next((here[used] for used in _names(spec, here.values()) if used in here), None) if here else None
 
 
 def _names(spec: RunSpec, metrics: Iterable[Registered]) -> list[tuple[str, str]]:

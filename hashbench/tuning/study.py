@@ -8,11 +8,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from hashbench.catalog.set_words import as_set
 from hashbench.errors import UserError
 from hashbench.results.atomic import write_text
 from hashbench.results.folder import flatten
 from hashbench.results.record import to_json
-from hashbench.tuning.set_words import as_set
 
 SCHEMA = 1
 """Version of the file."""

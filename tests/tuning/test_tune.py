@@ -11,10 +11,10 @@ import pytest
 from scripted_executor import ScriptedExecutor
 
 from hashbench.catalog.request import parse_sets, resolve
+from hashbench.catalog.set_words import as_set
 from hashbench.errors import Interrupted, RunFailedError, UserError
 from hashbench.tuning.samplers import Search
 from hashbench.tuning.search_space import draw_one, with_changes
-from hashbench.tuning.set_words import as_set
 from hashbench.tuning.study import Study, Trial, continued, load_study
 from hashbench.tuning.tune import tune
 
