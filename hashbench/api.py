@@ -169,7 +169,7 @@ def tune(
     from hashbench.sweeps.executors import choose_executor
     from hashbench.tuning.tune_method import tune_method
 
-    asked = {"protocol": protocol, "bits": bits, "seed": seed}
+    asked: dict[str, Any] = {"protocol": protocol, "bits": bits, "seed": seed}
     sets = _set_words(**{name: options.pop(name, None) for name in ("hparams", "optimizer", "schedule")})
     catalog, defaults = request(method, **asked, sets=sets, **options)
     choice = choose_executor(catalog, executor or _executor_for([defaults]), executor_options, jobs)
