@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "cache": "errors atomic",
     "evaluation": "",
     "models": "errors",
-    "catalog": "errors",
+    "catalog": "errors evaluation",
     "registry": "errors evaluation models catalog",
     "data": "errors atomic npz cache",
     "backbones": "errors atomic cache data",
@@ -28,15 +28,15 @@ MAY_IMPORT = {
     "testing": "errors models catalog registry data backbones engine",
     "deploy": "errors npz evaluation models catalog data protocol results engine",
     "sweeps": "errors catalog registry results engine",
-    "tuning": "errors catalog registry data results engine sweeps",
+    "tuning": "errors evaluation catalog registry data results engine sweeps",
     "report": "errors evaluation results tuning",
-    "reproduce": "errors catalog results",
+    "reproduce": "errors evaluation catalog results",
 }
 """Folder or module of hashbench -> those it may import, itself aside. In order: each imports only what stands above it.
 
-The package's own `__init__` (the Python face) and the command line stand on top of all; nothing imports them.
+The Python face (`__init__`, `api`) and the command line stand on top of all; nothing imports them.
 """
-TOPS = ("__init__", "__main__", "cli")
+TOPS = ("__init__", "__main__", "api", "cli")
 MMENGINE = {"engine", "registry"}
 """The only ones that know mmengine."""
 FOR_PLUGINS = {"errors", "models", "registry"}
