@@ -31,13 +31,13 @@ def barrier() -> None:
         dist.barrier()
 
 
-def agreed(value: bool | None) -> bool:
-    """What the first process says, on every process. The others pass None."""
+def from_first_process(value: bool | None) -> bool:
+    """What the first process has for `value`, on every process. The others pass None."""
     if world_size() == 1:
         return bool(value)
-    said: list[Any] = [value]
-    dist.broadcast_object_list(said)
-    return bool(said[0])
+    shared: list[Any] = [value]
+    dist.broadcast_object_list(shared)
+    return bool(shared[0])
 
 
 class _Gather(torch.autograd.Function):
