@@ -14,6 +14,7 @@ from hashbench.evaluation.curves import Distances, all_curves, distances
 from hashbench.evaluation.database_order import DatabaseOrderRanking
 from hashbench.evaluation.errors import EvaluationInputError
 from hashbench.evaluation.measure import Options, kept, means, values_of
+from hashbench.evaluation.notebook import metrics_html
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,16 @@ class Evaluation:
     def distances(self) -> Distances:
         """Hamming distances of similar and dissimilar pairs, their means and the separability."""
         return distances(self.counts)
+
+    def _repr_html_(self) -> str:
+        info = self.info
+        facts = (
+            f"{info['bits']}-bit codes, {info['queries']} queries, {info['database_size']} database items; ties "
+            f"{info['ties']}, mAP@T divided by {info['denominator']}"
+        )
+        without = info["queries_without_relevant"]
+        left_out = [f"{without} queries without a relevant item are left out"] if without else []
+        return metrics_html("Evaluation", self.metrics, [facts, *left_out])
 
 
 def evaluate(

@@ -10,13 +10,15 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
+from html import escape
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from hashbench.atomic import delete_at_once, delete_leftovers
 from hashbench.errors import UserError
+from hashbench.evaluation.notebook import metrics_html
 from hashbench.npz import NpzReader, npz_bytes, open_npz
 from hashbench.results import layout
 from hashbench.results.atomic import flush_folder, write_bytes, write_errors_explained, write_text
@@ -24,6 +26,9 @@ from hashbench.results.claim import claimed, is_claimed
 from hashbench.results.codes import QueryOutputs, RunCodes, read_codes, read_query_outputs
 from hashbench.results.flat import differences
 from hashbench.results.record import ResultRecord, load_record, read_json, to_json
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 State = Literal["absent", "unfinished", "finished"]
 """Of a run: see `hashbench.results`."""
@@ -169,9 +174,11 @@ class RunFolder:
         return self.record.metrics
 
     @property
-    def history(self) -> list[dict[str, Any]]:
-        """Of the epochs, as in the record; errors as there."""
-        return self.record.history
+    def history(self) -> pd.DataFrame:
+        """One row per epoch: losses, rates, validation metrics (`val_map`), diagnostics; errors as of `record`."""
+        import pandas as pd
+
+        return pd.DataFrame(self.record.history)
 
     @cached_property
     def codes(self) -> RunCodes:
@@ -216,6 +223,14 @@ class RunFolder:
             raise UserError(f"{self.per_query_path}: missing, though the run is finished: run it again.")
         with open_npz(self.per_query_path, advice="delete the folder and run it again") as file:
             yield file
+
+    def _repr_html_(self) -> str:
+        if self.state != "finished":
+            return f"<code>{escape(repr(self))}</code>"
+        record = self.record
+        title = f"{record.method} ({record.preset}) on {record.protocol}, {record.bits} bits, seed {record.seed}"
+        chosen = f"selected epoch {record.selection.get('epoch')} of {len(record.history)}, on validation queries"
+        return metrics_html(title, record.metrics, [chosen, f"folder {self.path}"])
 
     # --- writing
 
