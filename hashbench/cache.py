@@ -100,11 +100,11 @@ class FeatureCache:
             _acquire(lock)
         except (OSError, NotImplementedError) as error:
             self._warn(error)
-            return _collect(compute(rows), shape)
+            return collect(compute(rows), shape)
         try:
             features = entry.read(explain=True)
             if features is None:
-                features = _collect(compute(rows), shape)
+                features = collect(compute(rows), shape)
                 try:
                     entry.write(features)
                 except OSError as error:
@@ -160,16 +160,8 @@ class _Entry:
             file.write(json.dumps(head, indent=1).encode())
 
 
-def _acquire(lock: FileLock) -> None:
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        logger.info("another process computes these features: waiting for it")
-        lock.acquire()
-
-
-def _collect(blocks: Iterator[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
-    """Blocks of rows -> one (n, d) float32 array."""
+def collect(blocks: Iterator[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
+    """Blocks of rows -> one (n, d) float32 array; `ValueError` for another number of rows or another width."""
     features = np.empty(shape, np.float32)
     done = 0
     for block in blocks:
@@ -180,6 +172,14 @@ def _collect(blocks: Iterator[np.ndarray], shape: tuple[int, int]) -> np.ndarray
     if done != shape[0]:
         raise ValueError(f"{done} rows of features for {shape[0]} rows of data")
     return features
+
+
+def _acquire(lock: FileLock) -> None:
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        logger.info("another process computes these features: waiting for it")
+        lock.acquire()
 
 
 def _sha256(values: np.ndarray) -> str:

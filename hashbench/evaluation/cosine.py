@@ -7,7 +7,7 @@ chunks, so Q x N is never kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,10 @@ _CELLS = 1 << 19
 """Query-item pairs ranked at a time: about 100 MB of histograms and sums."""
 _ROUNDING = 1e-12
 """Cosines that follow each other at less than this are equal but for rounding: they tie."""
+
+_Chunk = tuple[dict[str, NDArray[np.float64]], float]
+"""What is measured on some queries: the values per query, none if no query has a relevant item; and how many queries
+have their nearest items tied."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ def evaluate_cosine(
     *,
     topk: int | Iterable[int] = (),
     denominator: str = "retrieved",
+    mapper: Callable[[Callable[[slice], _Chunk], list[slice]], Iterable[_Chunk]] = map,
 ) -> CosineEvaluation:
     """Rank a database by cosine similarity for every query, and measure the ranking, ties included.
 
@@ -59,6 +64,7 @@ def evaluate_cosine(
         query_labels: `(Q,)` integer class ids, or `(Q, C)` multi-hot.
         database_labels: `(N,)` or `(N, C)`, in the same form.
         topk, denominator: as for `hashbench.evaluation.evaluate`.
+        mapper: goes through the chunks of queries; a function like `map` that may share them among processes.
 
     Raises:
         EvaluationInputError: the input cannot be evaluated; one line that says why and what to do.
@@ -74,17 +80,21 @@ def evaluate_cosine(
     of_items = parse_labels(database_labels, cosines.items, "database labels")
     of_query.check_same_form(of_items)
 
+    def measure(chunk: slice) -> _Chunk:
+        counts = _counts(cosines.of(chunk), _relevance(of_query.values[chunk], of_items.values))
+        values: dict[str, NDArray[np.float64]] = {}
+        if counts.p.any():
+            values = evaluate_counts(counts, topk=topk, radii=(), denominator=denominator).per_query
+        return values, tie_mass(counts) * counts.queries
+
+    rows = max(1, _CELLS // cosines.items)
+    chunks = [slice(start, start + rows) for start in range(0, cosines.queries, rows)]
     per_query: dict[str, NDArray[np.float64]] = {}
     tied = 0.0
-    rows = max(1, _CELLS // cosines.items)
-    for start in range(0, cosines.queries, rows):
-        chunk = slice(start, start + rows)
-        counts = _counts(cosines.of(chunk), _relevance(of_query.values[chunk], of_items.values))
-        tied += tie_mass(counts) * counts.queries
-        if counts.p.any():
-            part = evaluate_counts(counts, topk=topk, radii=(), denominator=denominator)
-            for name, values in part.per_query.items():
-                per_query.setdefault(name, np.full(cosines.queries, np.nan))[chunk] = values
+    for chunk, (values, ties) in zip(chunks, mapper(measure, chunks), strict=True):
+        tied += ties
+        for name, value in values.items():
+            per_query.setdefault(name, np.full(cosines.queries, np.nan))[chunk] = value
     if not per_query:
         raise EvaluationInputError("no query has a relevant item in the database: check that both use the same labels")
     metrics = {metric_name(name): float(np.nanmean(values)) for name, values in per_query.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -31,14 +32,10 @@ def code_quality(outputs: Any = None, codes: Any = None, *, bits: int | None = N
     Raises:
         EvaluationInputError: neither argument is given, or they do not describe the same items.
     """
-    quality: dict[str, float] = {}
     if outputs is not None:
         outputs = as_numpy(outputs)
         if codes is None:
             codes, bits = binarize(outputs), None
-        error = np.abs(np.abs(outputs.astype(np.float64)) - 1)
-        quality["quantization_error"] = float(error.mean())
-        quality["quantization_mse"] = float(np.square(error).mean())
     if codes is None:
         raise EvaluationInputError("code_quality has nothing to judge: give outputs, codes, or both")
     packed, length = packed_codes(codes, bits, "codes")
@@ -48,6 +45,7 @@ def code_quality(outputs: Any = None, codes: Any = None, *, bits: int | None = N
         )
     if len(packed) == 0:
         raise EvaluationInputError("there are no codes to judge: give at least one")
+    quality = {} if outputs is None else quantization(quantization_sums(outputs), outputs.size)
     joint = _joint_counts(packed, length) / len(packed)
     share = np.diag(joint)
     quality["bit_balance"] = float(np.mean(1 - np.abs(2 * share - 1)))
@@ -55,6 +53,24 @@ def code_quality(outputs: Any = None, codes: Any = None, *, bits: int | None = N
     quality["bit_correlation"] = _mean_correlation(joint)
     quality["distinct_codes"] = float(count_distinct(packed))
     return quality
+
+
+def quantization_sums(outputs: Any) -> np.ndarray:
+    """(2,) float64: the sums of | |u| - 1 | and of its square over all outputs, of any shape."""
+    error = np.abs(np.abs(as_numpy(outputs).astype(np.float64)) - 1)
+    return np.array([error.sum(), np.square(error).sum()])
+
+
+def quantization(sums: Any, size: int) -> dict[str, float]:
+    """The two quantisation values of `code_quality`.
+
+    Args:
+        sums: (2,), or (parts, 2) of outputs that came in parts. Parts are added without rounding, so that their order
+            does not matter.
+        size: how many outputs there are in all.
+    """
+    error, square = (math.fsum(column) / size for column in np.atleast_2d(sums).T)
+    return {"quantization_error": error, "quantization_mse": square}
 
 
 def count_distinct(packed: np.ndarray) -> int:
