@@ -160,6 +160,14 @@ class _Entry:
             file.write(json.dumps(head, indent=1).encode())
 
 
+def _acquire(lock: FileLock) -> None:
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        logger.info("another process computes these features: waiting for it")
+        lock.acquire()
+
+
 def collect(blocks: Iterator[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
     """Blocks of rows -> one (n, d) float32 array; `ValueError` for another number of rows or another width."""
     features = np.empty(shape, np.float32)
@@ -172,14 +180,6 @@ def collect(blocks: Iterator[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
     if done != shape[0]:
         raise ValueError(f"{done} rows of features for {shape[0]} rows of data")
     return features
-
-
-def _acquire(lock: FileLock) -> None:
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        logger.info("another process computes these features: waiting for it")
-        lock.acquire()
 
 
 def _sha256(values: np.ndarray) -> str:

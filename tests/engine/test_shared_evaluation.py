@@ -12,8 +12,8 @@ import torch
 from gloo_processes import on_processes
 from torch.nn import functional as F
 
-from hashbench.cache import FeatureCache
 from hashbench.backbones.small_conv import SmallConv
+from hashbench.cache import FeatureCache
 from hashbench.data import BatchLoader, DataTable, DeviceTransform
 from hashbench.engine import evaluator as evaluator_module
 from hashbench.engine import feed as feed_module
