@@ -24,9 +24,9 @@ from hashbench.engine.config import make_config
 from hashbench.engine.crash import crashed
 from hashbench.engine.distributed import agreed, barrier, rank
 from hashbench.engine.experiment import Experiment, prepare
-from hashbench.engine.loops import RetrievalTestLoop
 from hashbench.engine.model import DeepModel
 from hashbench.engine.reporter import Reporter
+from hashbench.engine.retrieval_loops import RetrievalTestLoop
 from hashbench.engine.runner import HashRunner
 from hashbench.errors import Interrupted, RunFailedError, UserError
 from hashbench.results.atomic import explained, write_text
@@ -36,8 +36,6 @@ from hashbench.results.folder import SPEC, RunFolder, method_dir_name, protocol_
 from hashbench.results.record import SCHEMA, ResultRecord
 
 _RUNS = itertools.count()
-_KEPT_OUTPUTS = 64
-"""Test queries whose continuous outputs are kept, for figures; all would be 32 times the codes."""
 
 
 @dataclass(frozen=True)
@@ -224,7 +222,7 @@ def _write(folder: RunFolder, experiment: Experiment, test: RetrievalTestLoop, r
             database_labels=test.database.labels,
             query_index=experiment.roles.test,
             database_index=experiment.roles.database,
-            query_outputs=test.query.outputs[:_KEPT_OUTPUTS],
+            query_outputs=test.query.outputs,
         )
     folder.write_per_query(test.evaluator.last.per_query)
     folder.write_result(record)
