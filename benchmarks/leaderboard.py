@@ -23,7 +23,8 @@ import numpy as np
 
 from hashbench.report.html_page import to_html
 from hashbench.report.latex import to_latex
-from hashbench.results.collect import find_runs
+from hashbench.results.find import find_runs
+from hashbench.results.folder import RunFolder
 from hashbench.results.leaderboard import headings, sections, table, to_csv, to_markdown
 from hashbench.results.per_query import over_queries
 from hashbench.results.record import ResultRecord
@@ -101,11 +102,10 @@ def write_runs(root: Path, runs: int, epochs: int) -> None:
             selection={"metric": "map", "epoch": epochs},
             dataset="synthetic",
         )
-        folder = root / protocol / method / f"{bits}bit" / f"seed{seed}"
-        folder.mkdir(parents=True)
-        (folder / "result.json").write_text(record.to_json(), encoding="utf-8")
-        values = rng.random(QUERIES)
-        np.savez(folder / "per_query.npz", **dict.fromkeys(KEPT, values))
+        run = RunFolder.at(root, protocol, method, bits, seed)
+        run.path.mkdir(parents=True)
+        run.write_result(record)
+        run.write_per_query(dict.fromkeys(KEPT, rng.random(QUERIES)))
 
 
 def processor_time() -> float:

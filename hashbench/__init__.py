@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from hashbench.api import leaderboard, load_results, run, sweep, tune
     from hashbench.evaluation import evaluate
     from hashbench.registry import BACKBONES, DATASETS, EXECUTORS, METHODS, METRICS, OPTIMIZERS, SCHEDULES
-    from hashbench.results.folder import open_run
+    from hashbench.results.find import open_run
     from hashbench_dualhash.stom import StoM
     from hashbench_dualhash.storm import StoRM
 
@@ -74,7 +74,7 @@ _HOMES = {
         ("BACKBONES", "DATASETS", "EXECUTORS", "METHODS", "METRICS", "OPTIMIZERS", "SCHEDULES"), "hashbench.registry"
     ),
     "evaluate": "hashbench.evaluation",
-    "open_run": "hashbench.results.folder",
+    "open_run": "hashbench.results.find",
     "StoM": "hashbench_dualhash.stom",
     "StoRM": "hashbench_dualhash.storm",
 }

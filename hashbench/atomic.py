@@ -1,8 +1,11 @@
-"""Files that are there completely or not at all: written beside their name, then renamed."""
+"""Files and folders that are there completely or not at all: written beside their name, then renamed; folders are
+deleted the other way round.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 TEMPORARY = ".*.tmp"
-"""Glob of the files that a killed writer may leave; nothing reads them."""
+"""Glob of what a process that is killed while it writes or deletes may leave; nothing reads it."""
 
 
 @contextmanager
@@ -25,7 +28,7 @@ def atomic_write(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
     Raises:
         OSError: from the body or the disk; nothing is left that was not there before.
     """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    temporary = _temporary(path)
     try:
         with open(temporary, "xb") as file:
             yield file
@@ -35,3 +38,36 @@ def atomic_write(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def delete_at_once(path: Path) -> None:
+    """Delete a file, a link (not what it points to) or a folder, so that no process ever sees half a folder.
+
+    Raises:
+        OSError: it cannot be deleted.
+    """
+    if path.is_dir() and not path.is_symlink():
+        path = path.rename(_temporary(path))
+    _delete(path)
+
+
+def delete_leftovers(folder: Path) -> None:
+    """Delete what processes that were killed left in a folder. No other process may be at work in it.
+
+    Raises:
+        OSError: something cannot be deleted.
+    """
+    for leftover in folder.glob(TEMPORARY):
+        _delete(leftover)
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _temporary(path: Path) -> Path:
+    """A name beside `path`, of the form of `TEMPORARY`."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")

@@ -44,10 +44,11 @@ def _record(method: str = "dsh", bits: int = 16, seed: int = 0, value: float = 0
 
 def _store(root: Path, result, protocol_dir: str | None = None):
     """The `RunFolder` of a finished run."""
-    from hashbench.results.folder import RunFolder, method_dir_name
+    from hashbench.results.folder import RunFolder
+    from hashbench.results.layout import method_dir_name
 
     method_dir = method_dir_name(result.method, result.preset)
-    folder = RunFolder(root, protocol_dir or result.protocol, method_dir, result.bits, result.seed)
+    folder = RunFolder.at(root, protocol_dir or result.protocol, method_dir, result.bits, result.seed)
     with folder.claim():
         folder.write_spec({"method": result.method})
         folder.write_result(result)

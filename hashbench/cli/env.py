@@ -11,7 +11,7 @@ def env(json: Annotated[bool, typer.Option("--json", help="As one JSON object.")
     """Show versions, processor, threads and GPUs, as they are recorded with a result; and the folder of the cache."""
     from hashbench.cache import cache_root
     from hashbench.results.environment import environment
-    from hashbench.results.folder import flatten
+    from hashbench.results.flat import flatten
     from hashbench.results.record import to_json
 
     found = {**environment(devices=True), "cache": str(cache_root())}

@@ -71,26 +71,11 @@ def evaluate(
 
 def _read(path: Path) -> tuple[dict[str, Any], int | None]:
     """The four arrays, and `bits` if the file has it."""
-    import zipfile
-
-    import numpy as np
-
     from hashbench.errors import UserError
+    from hashbench.npz import read_npz
 
-    if not path.is_file():
-        raise UserError(f"{path}: there is no such file; give an .npz with {', '.join(ARRAYS)}")
-    if not zipfile.is_zipfile(path):
-        raise UserError(f"{path}: this is not an .npz; save {', '.join(ARRAYS)} with numpy.savez")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            there = list(file.files)
-            arrays = {name: file[name] for name in (*ARRAYS, "bits") if name in there}
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: it cannot be read ({error}); save plain arrays with numpy.savez") from error
-    missing = [name for name in ARRAYS if name not in arrays]
-    if missing:
-        found = ", ".join(there) or "nothing"
-        raise UserError(f"{path}: it lacks {', '.join(missing)}; there is {found}; name the arrays {', '.join(ARRAYS)}")
+    advice = f"give an .npz with {', '.join(ARRAYS)} as numpy.savez writes it"
+    arrays = read_npz(path, ARRAYS, optional=["bits"], advice=advice)
     bits = arrays.pop("bits", None)
     if bits is not None and (bits.size != 1 or bits.dtype.kind not in "iu"):
         raise UserError(f"{path}: bits is {bits.dtype} of shape {bits.shape}; save the code length as one integer")

@@ -22,7 +22,7 @@ def export(
 ) -> None:
     """Write packed codes, rows, a faiss index and the encoder of a finished run to a folder, with a README."""
     from hashbench.errors import UserError
-    from hashbench.results.finished import open_run
+    from hashbench.results.find import open_run
 
     finished = open_run(run)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):

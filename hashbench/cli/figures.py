@@ -46,7 +46,7 @@ def figures(
 
     from hashbench.cli.own_metrics import import_metrics
     from hashbench.cli.selection import finished_runs
-    from hashbench.report.figures.draw import INDEX, check_names, draw
+    from hashbench.report.figures.draw import INDEX, check_names, draw_figures
     from hashbench.report.figures.kinds import STUDIES
     from hashbench.tuning.study import load_study
 
@@ -60,7 +60,7 @@ def figures(
         asked = asked or [STUDIES]
     if chosen or studies:
         with Console(stderr=True).status("measuring codes") as progress:
-            drawn = draw(
+            drawn = draw_figures(
                 chosen,
                 out,
                 studies=studies,

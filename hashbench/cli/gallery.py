@@ -10,7 +10,7 @@ import typer
 from hashbench.cli.options import Imports, Plugins
 
 if TYPE_CHECKING:
-    from hashbench.results.finished import FinishedRun
+    from hashbench.results.folder import RunFolder
 
 
 def gallery(
@@ -33,7 +33,7 @@ def gallery(
     from hashbench.report.gallery import sections
     from hashbench.report.gallery_page import gallery_page
     from hashbench.results.atomic import write_text
-    from hashbench.results.finished import open_run
+    from hashbench.results.find import open_run
 
     if seed < 0:
         raise UserError(f"--seed {seed}: a whole number of at least 0")
@@ -60,11 +60,11 @@ def gallery(
     )
 
 
-def _facts(finished: FinishedRun) -> dict[str, str]:
+def _facts(run: RunFolder) -> dict[str, str]:
     """The head of the page."""
     from hashbench.evaluation.metrics import label, shown
 
-    record, codes = finished.record, finished.codes
+    record, codes = run.record, run.codes
     facts = {
         "method": f"{record.method} ({record.preset})",
         "protocol": f"{record.protocol}, fingerprint {record.fingerprint[:8]}",

@@ -40,7 +40,7 @@ def leaderboard(
     Rows of different protocol fingerprints are never ranked together. Results that cannot be read are named and left
     out, values per query that cannot be read are named and not used for ranks; the exit code is then 1.
     """
-    from hashbench.cli.leaderboard_tables import show_average_ranks, show_comparisons, show_sections
+    from hashbench.cli.leaderboard_tables import show_average_ranks, show_paired_differences, show_sections
     from hashbench.cli.own_metrics import import_metrics
     from hashbench.cli.selection import finished_runs
     from hashbench.results.atomic import write_text
@@ -72,9 +72,9 @@ def leaderboard(
 
         write_text(html, to_html(frame, records, metric=metric, left_out=left_out))
     if compare:
-        from hashbench.results.comparison import compare as compare_methods
+        from hashbench.results.paired import paired_differences
 
-        show_comparisons(compare_methods(found, *compare, metric=metric), compare, metric)
+        show_paired_differences(paired_differences(found, *compare, metric=metric), compare, metric)
     if average_rank or critical_difference:
         from hashbench.results.average_rank import average_ranks
 

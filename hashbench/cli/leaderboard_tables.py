@@ -1,4 +1,4 @@
-"""What `hashbench leaderboard` prints: the tables, the comparison of two methods, the average ranks."""
+"""What `hashbench leaderboard` prints: the tables, the differences of two methods, the average ranks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hashbench.results.sections import LEGEND
 
 if TYPE_CHECKING:
     from hashbench.results.average_rank import AverageRanks
-    from hashbench.results.comparison import Comparison
+    from hashbench.results.paired import PairedDifference
     from hashbench.results.sections import Section
 
 _WIDTH_OF_A_FILE = 200
@@ -31,7 +31,7 @@ def show_sections(parts: Sequence[Section]) -> None:
         console.print(Text(LEGEND, style="dim"))
 
 
-def show_comparisons(found: Sequence[Comparison], names: tuple[str, str], metric: str) -> None:
+def show_paired_differences(found: Sequence[PairedDifference], names: tuple[str, str], metric: str) -> None:
     """Print the difference of two methods, one line per protocol and number of bits."""
     rows = []
     for protocol, fingerprint, bits, seeds, difference in found:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from hashbench.reproduce.plan import Plan
     from hashbench.reproduce.targets import Budget
-    from hashbench.results.collect import StoredRun
+    from hashbench.results.folder import RunFolder
     from hashbench.sweeps.executors import Executor
 
 # ruff: noqa: UP045 - typer reads these annotations at run time on Python 3.10
@@ -79,22 +79,19 @@ def reproduce(
 def _work(plan: Plan, make_executor: Callable[[], Executor], out: Path) -> None:
     from hashbench.cli.say import say
     from hashbench.errors import RunFailedError
-    from hashbench.reproduce.compare import compare
     from hashbench.reproduce.plan import run_key
+    from hashbench.reproduce.rows import make_rows
     from hashbench.reproduce.write import to_csv, to_markdown
     from hashbench.results.atomic import write_text
-    from hashbench.results.collect import StoredRun
-    from hashbench.results.folder import RESULT
-    from hashbench.results.record import load_record
     from hashbench.sweeps.sweep import find_run, sweep
 
     for line in plan.reduced:
         say(f"reduced: {line}")
     outcome = sweep(plan.runs, make_executor, say)
-    found = {run_key(spec): folder for spec in plan.runs if (folder := find_run(spec)) and folder[1]}
-    stored = {key: StoredRun(folder, load_record(folder / RESULT)) for key, (folder, _) in found.items()}
-    records = {key: run.record for key, run in stored.items()}
-    rows = compare(plan, records)
+    begun = {run_key(spec): find_run(spec) for spec in plan.runs}
+    finished = {key: run for key, run in begun.items() if run and run.state == "finished"}
+    records = {key: run.record for key, run in finished.items()}
+    rows = make_rows(plan, records)
     text = to_markdown(plan, rows, records.values(), [str(failure) for failure in outcome.failed])
     stem = f"{plan.name}-{plan.budget}"
     out.mkdir(parents=True, exist_ok=True)
@@ -102,18 +99,18 @@ def _work(plan: Plan, make_executor: Callable[[], Executor], out: Path) -> None:
     write_text(out / f"{stem}.csv", to_csv(plan.name, plan.budget, rows))
     typer.echo(text)
     typer.echo(f"comparison in {out / stem}.md and .csv; runs in {out}")
-    if plan.target.figures and stored:
-        _draw(plan, list(stored.values()), out / stem)
+    if plan.target.figures and finished:
+        _draw(plan, list(finished.values()), out / stem)
     if outcome.no_room:
         raise RunFailedError(f"no room to write in {out}: free space, then the same command goes on")
     if outcome.failed:
         raise typer.Exit(1)
 
 
-def _draw(plan: Plan, runs: list[StoredRun], folder: Path) -> None:
-    from hashbench.report.figures.draw import INDEX, draw
+def _draw(plan: Plan, runs: list[RunFolder], folder: Path) -> None:
+    from hashbench.report.figures.draw import INDEX, draw_figures
 
-    drawn = draw(runs, folder, kinds=plan.target.figures)
+    drawn = draw_figures(runs, folder, kinds=plan.target.figures)
     for problem in drawn.problems:
         typer.echo(f"warning: {problem}", err=True)
     typer.echo(f"{sum(map(len, drawn.files.values()))} figures in {folder}; {folder / INDEX} says what each shows")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hashbench.deploy.query import Query
     from hashbench.deploy.run_data import RunData
     from hashbench.evaluation.search import Neighbours
-    from hashbench.results.finished import FinishedRun
+    from hashbench.results.folder import RunFolder
 
 # ruff: noqa: UP045 - typer reads these annotations at run time on Python 3.10
 
@@ -40,7 +40,7 @@ def search(
 ) -> None:
     """Search a run's database by Hamming distance, exactly. Items at one distance share a rank."""
     from hashbench.errors import UserError
-    from hashbench.results.finished import open_run
+    from hashbench.results.find import open_run
 
     finished = open_run(run)
     size = len(finished.codes.database_codes)
@@ -75,7 +75,7 @@ def search(
             _print(answer, size)
 
 
-def _answer(query: Query, code: np.ndarray, found: Neighbours, finished: FinishedRun, data: RunData) -> dict[str, Any]:
+def _answer(query: Query, code: np.ndarray, found: Neighbours, finished: RunFolder, data: RunData) -> dict[str, Any]:
     """One query and its list, as plain values."""
     rows = finished.codes.database_index[found.items]
     relevant = data.share_a_label(query.row, rows) if query.row is not None else None

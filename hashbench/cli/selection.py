@@ -11,12 +11,12 @@ import typer
 from hashbench.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
-    from hashbench.results.collect import StoredRun
+    from hashbench.results.folder import RunFolder
 
 
 def finished_runs(
     roots: Sequence[Path], *, protocol: str | None = None, bits: str | None = None, methods: str | None = None
-) -> tuple[list[StoredRun], list[str]]:
+) -> tuple[list[RunFolder], list[str]]:
     """Find runs, say on stderr what cannot be counted, and keep those that were asked for.
 
     Args:
@@ -32,7 +32,7 @@ def finished_runs(
     Raises:
         UserError: no finished run, or none with what was asked for.
     """
-    from hashbench.results.collect import find_runs
+    from hashbench.results.find import find_runs
 
     lengths, names = _code_lengths(bits), _names(methods)
     runs, problems, unfinished = find_runs(roots)
@@ -65,8 +65,8 @@ def _names(text: str | None) -> list[str] | None:
 
 
 def _chosen(
-    runs: Sequence[StoredRun], protocol: str | None, bits: Sequence[int] | None, methods: Sequence[str] | None
-) -> list[StoredRun]:
+    runs: Sequence[RunFolder], protocol: str | None, bits: Sequence[int] | None, methods: Sequence[str] | None
+) -> list[RunFolder]:
     """Those that were asked for; asking for what no run has is an error that says what there is."""
     protocols = {run.record.protocol for run in runs}
     if protocol is not None and protocol not in protocols:

@@ -40,13 +40,10 @@ def print_outcome(outcome: Outcome, again: str) -> None:
         "seconds per epoch / in all", f"{record.timing['seconds_per_epoch']:.2f} / {record.timing['total_seconds']:.1f}"
     )
     console.print(table)
-    root = outcome.folder
-    for _ in range(4):
-        root = root.parent
-    console.print(f"result   {outcome.folder / 'result.json'}", soft_wrap=True)
-    codes = outcome.folder / "codes.npz"
-    if codes.is_file():  # a method that ranks by real vectors has none
-        console.print(f"codes    {codes}", soft_wrap=True)
-    commands = [again, shlex.join(["hashbench", "leaderboard", str(root), "--csv", "leaderboard.csv"])]
+    run = outcome.run
+    console.print(f"result   {run.result_path}", soft_wrap=True)
+    if run.codes_path.is_file():  # a method that ranks by real vectors has none
+        console.print(f"codes    {run.codes_path}", soft_wrap=True)
+    commands = [again, shlex.join(["hashbench", "leaderboard", str(run.out), "--csv", "leaderboard.csv"])]
     for word, command in zip(("next", ""), filter(None, commands), strict=False):
         console.print(f"{word:<8} {command}", soft_wrap=True, markup=False)

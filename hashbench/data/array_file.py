@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ import scipy.io.matlab
 import scipy.sparse
 
 from hashbench.errors import UserError
+from hashbench.npz import read_npz
 
 _HDF5 = b"\x89HDF"
 _UNREADABLE = (
@@ -25,7 +25,6 @@ _UNREADABLE = (
     IndexError,
     NotImplementedError,
     zlib.error,
-    zipfile.BadZipFile,
     scipy.io.matlab.MatReadError,
 )
 
@@ -41,8 +40,10 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         raise UserError(f"features: {path} is not a .npz or .mat file; give such a file with --data-root FILE")
     if not path.is_file():
         raise UserError(f"features: there is no file {path}; give a .npz or .mat file with --data-root FILE")
+    if path.suffix.lower() == ".npz":
+        return read_npz(path, label=f"features: {path}", advice="save it again")
     try:
-        return _read_npz(path) if path.suffix.lower() == ".npz" else _read_mat(path)
+        return _read_mat(path)
     except UserError:
         raise
     except _UNREADABLE as error:
@@ -59,21 +60,6 @@ def describe(arrays: Mapping[str, np.ndarray]) -> str:
     'X (3, 2) float64'
     """
     return ", ".join(f"{name} {array.shape} {array.dtype}" for name, array in arrays.items()) or "nothing"
-
-
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    arrays = {}
-    with np.load(path, allow_pickle=False) as archive:
-        for name in archive.files:
-            try:
-                arrays[name] = archive[name]
-            except ValueError as error:
-                if "pickle" not in str(error):
-                    raise
-                raise UserError(
-                    f"features: {path} holds Python objects in {name}, which are not read; save numbers or strings"
-                ) from error
-    return arrays
 
 
 def _read_mat(path: Path) -> dict[str, np.ndarray]:

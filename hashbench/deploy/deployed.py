@@ -96,7 +96,7 @@ def deployed(encoder: RunEncoder, sample: Tensor) -> Deployed:
             name = encoder.experiment.spec.method
             raise NotExportedError(f"{name} does not compute an affine function; `hashbench search` encodes with it")
         module = type(module)(module.transform, module.backbone, module.precision, affine)
-    return Deployed(module, encoder.finished.codes.bits).eval()
+    return Deployed(module, encoder.run.codes.bits).eval()
 
 
 def write_encoder(module: Deployed, sample: Tensor, path: Path) -> None:

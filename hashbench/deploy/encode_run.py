@@ -14,12 +14,14 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from hashbench.catalog import Catalog
 from hashbench.data import DataTable, DeviceTransform
-from hashbench.engine.checkpoint import UNREADABLE
+from hashbench.engine.checkpoint import UNREADABLE, CheckpointStore
 from hashbench.engine.config import spec_of
+from hashbench.engine.crash import in_a_line
 from hashbench.engine.experiment import Experiment, prepare
 from hashbench.engine.feed import FrozenFeed
 from hashbench.engine.loops import gather
@@ -28,9 +30,7 @@ from hashbench.engine.reporter import Reporter
 from hashbench.errors import UserError
 from hashbench.evaluation import binarize, pack_codes
 from hashbench.protocol import Roles
-from hashbench.results.finished import FinishedRun
-from hashbench.results.folder import SPEC
-from hashbench.results.record import read_json
+from hashbench.results.folder import RunFolder
 
 BATCH = 256
 COMPARED = 32
@@ -78,13 +78,13 @@ class RunEncoder:
     """Encodes with the weights of a finished run.
 
     Attributes:
-        finished: the run.
+        run: the finished run.
         experiment: its parts, built anew.
         module: the encoder as a torch module, in evaluation mode on the experiment's device.
     """
 
-    def __init__(self, finished: FinishedRun, experiment: Experiment) -> None:
-        self.finished, self.experiment = finished, experiment
+    def __init__(self, run: RunFolder, experiment: Experiment) -> None:
+        self.run, self.experiment = run, experiment
         feed = experiment.feed
         backbone, precision = (feed.backbone, feed.precision) if isinstance(feed, FrozenFeed) else (None, "fp32")
         self.module = Encoder(feed.plain, backbone, precision, experiment.model)
@@ -110,19 +110,20 @@ class RunEncoder:
 
     def differing_bits(self, rows: int = COMPARED) -> tuple[int, int]:
         """Encode that many rows of the database again: how many bits differ from the stored codes, and of how many."""
-        stored = self.finished.codes
-        places = np.unique(np.linspace(0, len(stored.database_codes) - 1, rows).astype(int))
-        inputs = self.table.inputs[torch.from_numpy(stored.database_index[places])]
-        differ = np.unpackbits(self.encode(inputs) ^ stored.database_codes[places]).sum()
-        return int(differ), len(places) * stored.bits
+        codes = self.run.codes
+        places = np.unique(np.linspace(0, len(codes.database_codes) - 1, rows).astype(int))
+        inputs = self.table.inputs[torch.from_numpy(codes.database_index[places])]
+        differ = np.unpackbits(self.encode(inputs) ^ codes.database_codes[places]).sum()
+        return int(differ), len(places) * codes.bits
 
 
 def load_encoder(
-    finished: FinishedRun, catalog: Catalog, reporter: Reporter, *, weights: Path | None = None, **run_options: Any
+    run: RunFolder, catalog: Catalog, reporter: Reporter, *, weights: Path | None = None, **run_options: Any
 ) -> RunEncoder:
     """Build the encoder of a finished run.
 
     Args:
+        run: the finished run.
         reporter: who is told what is done.
         weights: file of backbone weights; None takes the one that the run was given.
         run_options: `data_root`, `device` and `plugins`, as of a `RunSpec`.
@@ -131,56 +132,52 @@ def load_encoder(
         UserError: data or weights that are missing or not those of the run, a checkpoint that is missing or does not
             fit, a method that now gives other codes.
     """
-    spec = spec_of(_identity(finished), out=finished.folder, **run_options)
+    try:
+        spec = spec_of(run.identity, out=run.path, **run_options)
+    except (KeyError, TypeError, ValidationError) as error:
+        raise UserError(f"{run.spec_path}: not what a run keeps ({in_a_line(error)}): run it again") from error
     spec = replace(spec, weights=weights or spec.weights, compile=False)
     shallow = catalog.method(spec.method).kind == "shallow"
     experiment = prepare(spec, catalog, reporter, features=shallow)
-    _check_protocol(finished, experiment)
+    _check_protocol(run, experiment)
     if isinstance(experiment.model, DeepModel):
-        _load_best(finished, experiment)
+        _load_best(run, experiment)
     else:
         reporter.message(
             f"fitting {spec.method} again on {len(experiment.roles.train)} rows: a shallow run keeps its codes only"
         )
         experiment.model.method.fit(*gather(experiment.feed.ordered(experiment.roles.train)))
-    encoder = RunEncoder(finished, experiment)
+    encoder = RunEncoder(run, experiment)
     differ, bits = encoder.differing_bits()
     if differ > _TOLERATED * bits:
         raise UserError(
-            f"{finished.folder}: {differ} of {bits} bits of its database come out otherwise now: the method's code or "
+            f"{run.path}: {differ} of {bits} bits of its database come out otherwise now: the method's code or "
             "a library has changed since; run it again"
         )
     if differ:
         reporter.warning(f"{differ} of {bits} bits of the database come out otherwise here: rounding differs")
-    experiment.roles.unseal(f"epoch {finished.record.selection.get('epoch')}, of a finished run")
+    experiment.roles.unseal(f"epoch {run.record.selection.get('epoch')}, of a finished run")
     return encoder
 
 
-def _identity(finished: FinishedRun) -> dict[str, Any]:
-    """What the run was, from spec.json: plain data, where config.py is a program."""
-    identity = read_json(finished.folder / SPEC)
-    identity.pop("fingerprint", None)
-    return identity
-
-
-def _check_protocol(finished: FinishedRun, experiment: Experiment) -> None:
+def _check_protocol(run: RunFolder, experiment: Experiment) -> None:
     """Data, weights and transform must be those of the run."""
-    was, now = finished.record.protocol_description, experiment.description
+    was, now = run.record.protocol_description, experiment.description
     changed = sorted(key for key in was if was[key] != now.get(key))
     if changed:
         advice = {"data": "give its data with --data-root", "weights": "give its weights with --weights"}
         todo = [advice[key] for key in changed if key in advice] or ["run it again"]
-        raise UserError(f"{finished.folder}: {', '.join(changed)} not those of this run: {' and '.join(todo)}")
+        raise UserError(f"{run.path}: {', '.join(changed)} not those of this run: {' and '.join(todo)}")
 
 
-def _load_best(finished: FinishedRun, experiment: Experiment) -> None:
-    epoch = finished.record.selection.get("epoch")
-    path = finished.folder / "checkpoints" / f"best_{epoch}.pth"
+def _load_best(run: RunFolder, experiment: Experiment) -> None:
+    epoch: Any = run.record.selection.get("epoch")
+    store = CheckpointStore(run.checkpoints_path)
+    path = store.best_path(epoch)
     if not path.is_file():
         raise UserError(f"{path}: the weights of the selected epoch are missing: run it again with --overwrite")
     try:
-        state = torch.load(path, map_location=experiment.device, weights_only=True)
-        experiment.model.load_state_dict(state)
+        experiment.model.load_state_dict(store.load_best(epoch, experiment.device))
     except UNREADABLE as error:
         reason = " ".join(str(error).split())[:160]
         raise UserError(f"{path}: not the weights of this run ({reason}): run it again with --overwrite") from error

@@ -43,7 +43,7 @@ def export_run(encoder: RunEncoder, data: RunData, folder: Path) -> dict[str, An
 
 
 def _write(encoder: RunEncoder, data: RunData, folder: Path) -> dict[str, Any]:
-    codes, record = encoder.finished.codes, encoder.finished.record
+    codes, record = encoder.run.codes, encoder.run.record
     for name in ("codes", "labels", "index"):
         array = getattr(codes, f"database_{name}")
         np.save(folder / f"database_{'rows' if name == 'index' else name}.npy", array)
@@ -93,7 +93,7 @@ def _write_index(codes: np.ndarray, path: Path, left_out: dict[str, str]) -> Non
 
 def _write_encoder(encoder: RunEncoder, path: Path, left_out: dict[str, str]) -> int | None:
     """The encoder's file, kept only if it gives the run's codes: how many of the bits compared differ."""
-    codes = encoder.finished.codes
+    codes = encoder.run.codes
     places = np.unique(np.linspace(0, len(codes.database_codes) - 1, COMPARED).astype(int))
     rows = encoder.table.inputs[torch.from_numpy(codes.database_index[places])]
     try:

@@ -13,6 +13,7 @@ from torch import Tensor
 from hashbench.data import DataTable
 from hashbench.data.decode import decode
 from hashbench.errors import UserError
+from hashbench.npz import read_npy
 from hashbench.protocol import Roles
 
 _PLACE = re.compile(r"(?:(train|validation|database|test):)?(-?\d+)")
@@ -78,16 +79,10 @@ def _image(text: str, file: Path, table: DataTable) -> np.ndarray:
 def _vector(text: str, file: Path, table: DataTable) -> np.ndarray:
     """(d,) float32."""
     width = table.inputs.shape[1]
-    try:
-        vector = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"--query {text}: {table.name} holds features; give one vector of {width} as .npy") from error
-    if (
-        not isinstance(vector, np.ndarray)
-        or vector.dtype.kind not in "biuf"
-        or vector.shape not in ((width,), (1, width))
-    ):
-        found = f"{vector.dtype} {vector.shape}" if isinstance(vector, np.ndarray) else "an archive"
+    advice = f"{table.name} holds features: give one vector of {width} as .npy"
+    vector = read_npy(file, label=f"--query {text}", advice=advice)
+    if vector.dtype.kind not in "biuf" or vector.shape not in ((width,), (1, width)):
+        found = f"{vector.dtype} {vector.shape}"
         raise UserError(f"--query {text}: holds {found}; features of {table.name} are one vector of {width} numbers")
     vector = vector.reshape(width).astype(np.float32)
     if not np.isfinite(vector).all():

@@ -15,7 +15,7 @@ from hashbench.data import DataTable
 from hashbench.data.dataset import IndexedDataset
 from hashbench.data.load import load_table, make_dataset
 from hashbench.errors import UserError, did_you_mean
-from hashbench.results.finished import FinishedRun
+from hashbench.results.folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -47,16 +47,16 @@ class RunData:
         return (self._labels[rows] & self._labels[row]).any(axis=1)
 
 
-def load_run_data(finished: FinishedRun, catalog: Catalog, data_root: Path | None) -> RunData:
+def load_run_data(run: RunFolder, catalog: Catalog, data_root: Path | None) -> RunData:
     """Load the data set of a run from `data_root`.
 
     Raises:
         UserError: no such data set in the catalogue, no data there, or other data than the run's.
     """
-    facts, name = finished.record.protocol_description, finished.record.dataset
+    facts, name = run.record.protocol_description, run.record.dataset
     if name not in catalog.datasets:
         raise UserError(
-            f"{finished.folder}: its data set {name!r} is not known here; name its plugin with --plugin. "
+            f"{run.path}: its data set {name!r} is not known here; name its plugin with --plugin. "
             f"{did_you_mean(name, catalog.datasets)}"
         )
     entry = catalog.dataset(name)
@@ -66,7 +66,7 @@ def load_run_data(finished: FinishedRun, catalog: Catalog, data_root: Path | Non
     table = load_table(catalog.load_class("datasets", name), data_root, hparams)
     if facts.get("data") != table.checksum:
         raise UserError(
-            f"{finished.folder}: the data in {data_root or 'the default place'} are not those of this run (their "
+            f"{run.path}: the data in {data_root or 'the default place'} are not those of this run (their "
             "checksums differ): give its data with --data-root"
         )
     return RunData(table, row_paths(catalog, name, hparams, data_root))

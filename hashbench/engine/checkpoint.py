@@ -34,6 +34,7 @@ def _save(path: Path, payload: dict[str, Any]) -> None:
     """Write one file whole; after a power cut the newest may be torn, and is then passed over."""
     buffer = io.BytesIO()
     torch.save(payload, buffer)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path, durable=False) as file:
         file.write(buffer.getbuffer())
 
@@ -42,15 +43,18 @@ class CheckpointStore:
     """The checkpoints of one run: `epoch_<n>.pth` (all state, the last two) and `best_<n>.pth` (weights only).
 
     Args:
-        folder: made if missing.
+        folder: made with the first of them.
         say: called with one line whenever something is passed over.
     """
 
-    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, say: Callable[[str], None] = lambda line: None) -> None:
         self.folder = folder
         self.say = say
         self._best_before: int | None = None  # best epoch of the checkpoint before; unknown after a resume
-        folder.mkdir(parents=True, exist_ok=True)
+
+    def best_path(self, epoch: int) -> Path:
+        """File of the weights selected by validation after `epoch` epochs."""
+        return self.folder / f"best_{epoch}.pth"
 
     def epochs(self) -> list[int]:
         """Epochs for which a checkpoint exists, newest first."""
@@ -82,8 +86,8 @@ class CheckpointStore:
 
     def save_best(self, epoch: int, state_dict: dict[str, Any]) -> None:
         """Save the weights selected by validation after `epoch` epochs."""
-        _save(self.folder / f"best_{epoch}.pth", state_dict)
+        _save(self.best_path(epoch), state_dict)
 
     def load_best(self, epoch: int, map_location: str | torch.device = "cpu") -> dict[str, Any]:
         """The weights saved by `save_best(epoch, ...)`."""
-        return torch.load(self.folder / f"best_{epoch}.pth", map_location=map_location, weights_only=True)
+        return torch.load(self.best_path(epoch), map_location=map_location, weights_only=True)

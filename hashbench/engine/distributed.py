@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -34,15 +33,6 @@ def barrier() -> None:
     """Wait for all processes."""
     if world_size() > 1:
         dist.barrier()
-
-
-def agreed(value: bool | None) -> bool:
-    """What the first process says, on every process. The others pass None."""
-    if world_size() == 1:
-        return bool(value)
-    said: list[Any] = [value]
-    dist.broadcast_object_list(said)
-    return bool(said[0])
 
 
 class _Gather(torch.autograd.Function):

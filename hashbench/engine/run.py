@@ -6,7 +6,6 @@ import itertools
 import logging
 import os
 import resource
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -22,17 +21,20 @@ from hashbench.catalog.request import RunSpec
 from hashbench.engine.checkpoint import CheckpointStore
 from hashbench.engine.config import make_config
 from hashbench.engine.crash import crashed
-from hashbench.engine.distributed import agreed, barrier, rank
+from hashbench.engine.distributed import barrier, rank
 from hashbench.engine.experiment import Experiment, prepare
 from hashbench.engine.model import DeepModel
 from hashbench.engine.reporter import Reporter
 from hashbench.engine.retrieval_loops import RetrievalTestLoop
 from hashbench.engine.runner import HashRunner
+from hashbench.engine.sharing import from_first
 from hashbench.errors import Interrupted, RunFailedError, UserError
-from hashbench.results.atomic import explained, write_text
+from hashbench.results.atomic import write_errors_explained
+from hashbench.results.codes import RunCodes
 from hashbench.results.curves import kept_curves
 from hashbench.results.environment import environment
-from hashbench.results.folder import SPEC, RunFolder, method_dir_name, protocol_dir_name
+from hashbench.results.folder import RunFolder
+from hashbench.results.layout import method_dir_name, protocol_dir_name
 from hashbench.results.record import SCHEMA, ResultRecord
 
 _RUNS = itertools.count()
@@ -43,12 +45,19 @@ class Outcome:
     """A finished run.
 
     Attributes:
+        record: its result.
+        run: its folder.
         fresh: False where the run had been finished before and was only read.
     """
 
     record: ResultRecord
-    folder: Path
+    run: RunFolder
     fresh: bool
+
+    @property
+    def folder(self) -> Path:
+        """Path of the run's folder."""
+        return self.run.path
 
 
 def run(
@@ -76,7 +85,7 @@ def run(
     _determinism()
     started = time.perf_counter()
     experiment = prepare(spec, catalog, reporter)
-    folder = RunFolder(
+    folder = RunFolder.at(
         spec.out,
         protocol_dir_name(spec.protocol, experiment.fingerprint, overridden=spec.overridden),
         method_dir_name(spec.method, spec.preset),
@@ -84,48 +93,49 @@ def run(
         spec.seed,
     )
     if rank() > 0:  # only the first process touches the folder; the others train with it
-        if agreed(None):
-            return Outcome(folder.read_result(), folder.path, fresh=False)
-        record, _ = _work(experiment, folder.path, Reporter(), bool(resume), started)
-        return Outcome(record, folder.path, fresh=True)
+        if from_first(None):
+            return Outcome(folder.record, folder, fresh=False)
+        record, _ = _work(experiment, folder, Reporter(), bool(resume), started)
+        return Outcome(record, folder, fresh=True)
     identity = {**spec.identity(), "fingerprint": experiment.fingerprint}
     if resume and folder.state == "absent":
         _refuse_to_resume(spec, folder, identity)
-    with folder.claim(), _log_file(folder.path / "log.txt"):
+    with folder.claim(), _log_file(folder.log_path):
         if overwrite:
-            _empty(folder.path)
+            folder.clear()
         begun = _check_state(folder, identity, resume)
-        if agreed(folder.state == "finished"):
-            return Outcome(folder.read_result(), folder.path, fresh=False)
-        with _told_how_it_ended(experiment, folder.path, begun):
-            record, test = _work(experiment, folder.path, reporter, begun, started)
+        if from_first(folder.state == "finished"):
+            return Outcome(folder.record, folder, fresh=False)
+        with _early_end_explained(experiment, folder, begun):
+            record, test = _work(experiment, folder, reporter, begun, started)
             _write(folder, experiment, test, record)
         reporter.message(f"result in {folder.path}")
-    return Outcome(record, folder.path, fresh=True)
+    return Outcome(record, folder, fresh=True)
 
 
 @contextmanager
-def _told_how_it_ended(experiment: Experiment, folder: Path, begun: bool) -> Iterator[None]:
+def _early_end_explained(experiment: Experiment, folder: RunFolder, begun: bool) -> Iterator[None]:
     """Whatever ends a run too early says in one line what is saved, or where to read on."""
+    checkpoints = CheckpointStore(folder.checkpoints_path)
     try:
         yield
     except KeyboardInterrupt:
-        epochs = CheckpointStore(folder / "checkpoints", lambda _: None).epochs()
+        epochs = checkpoints.epochs()
         saved = f"state saved after epoch {epochs[0]}" if epochs else "nothing was to be saved yet"
-        raise Interrupted(f"interrupted, {saved}; the same command with --resume goes on (in {folder})") from None
+        raise Interrupted(f"interrupted, {saved}; the same command with --resume goes on (in {folder.path})") from None
     except UserError:
-        if not begun:  # a request that is refused leaves no unfinished run behind
-            (folder / SPEC).unlink(missing_ok=True)
+        if not begun and not checkpoints.epochs():  # a request that is refused leaves no unfinished run behind
+            folder.clear()
         raise
     except RunFailedError:
         raise
     except Exception as error:  # the method's code may fail in any way
-        raise crashed(experiment.method_class, error, folder / "log.txt") from error
+        raise crashed(experiment.method_class, error, folder.log_path) from error
 
 
 def _check_state(folder: RunFolder, identity: dict[str, Any], resume: bool | None) -> bool:
     """Refuse to mix runs; note what this run is where nothing was begun. Returns whether there is one to go on with."""
-    begun = folder.state == "finished" or (folder.path / "spec.json").exists()
+    begun = folder.state != "absent"
     if begun and resume is False:
         raise UserError(
             f"{folder.path} holds this run, finished: --resume shows it, --overwrite does it again"
@@ -140,13 +150,15 @@ def _check_state(folder: RunFolder, identity: dict[str, Any], resume: bool | Non
 
 
 def _work(
-    experiment: Experiment, folder: Path, reporter: Reporter, resume: bool, started: float
+    experiment: Experiment, folder: RunFolder, reporter: Reporter, resume: bool, started: float
 ) -> tuple[ResultRecord, RetrievalTestLoop]:
     """Train, select, test."""
     config = make_config(experiment.spec, "deep" if isinstance(experiment.model, DeepModel) else "shallow")
     if rank() == 0:
-        write_text(folder / "config.py", config.pretty_text)
-    runner = HashRunner(experiment, config, folder, reporter, resume, f"hashbench-{os.getpid()}-{next(_RUNS)}")
+        folder.write_config(config.pretty_text)
+    runner = HashRunner(
+        experiment, config, folder.checkpoints_path, reporter, resume, f"hashbench-{os.getpid()}-{next(_RUNS)}"
+    )
     try:
         runner.train()
     finally:
@@ -162,11 +174,10 @@ def _work(
 
 def _refuse_to_resume(spec: RunSpec, folder: RunFolder, identity: dict[str, Any]) -> None:
     """--resume where nothing was started: name what differs from a run of the same method, bits and seed, if any."""
-    pattern = f"{spec.protocol}*/{spec.method}*/{spec.bits}bit/seed{spec.seed}"
-    for other in sorted(spec.out.glob(f"{pattern}/spec.json")):
-        protocol, method = other.parts[-5], other.parts[-4]
-        if method.partition("@")[0] == spec.method:
-            RunFolder(spec.out, protocol, method, spec.bits, spec.seed).check_spec(identity)
+    for other in RunFolder.all_begun(
+        spec.out, protocol=spec.protocol, method=spec.method, bits=spec.bits, seed=spec.seed
+    ):
+        other.check_spec(identity)
     raise UserError(f"there is no run to resume in {folder.path}: start it without --resume")
 
 
@@ -214,16 +225,17 @@ def _record(
 
 def _write(folder: RunFolder, experiment: Experiment, test: RetrievalTestLoop, record: ResultRecord) -> None:
     if test.query.codes is not None and test.database.codes is not None:
-        folder.write_codes(
+        codes = RunCodes(
             query_codes=test.query.codes,
             database_codes=test.database.codes,
-            bits=experiment.spec.bits,
             query_labels=test.query.labels,
             database_labels=test.database.labels,
             query_index=experiment.roles.test,
             database_index=experiment.roles.database,
+            bits=experiment.spec.bits,
             query_outputs=test.query.outputs,
         )
+        folder.write_codes(codes)
     folder.write_per_query(test.evaluator.last.per_query)
     folder.write_result(record)
 
@@ -243,21 +255,10 @@ def _peak_memory_mb(device: str) -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
-def _empty(folder: Path) -> None:
-    """Everything in a claimed folder but the files of the claim and the log that is being written."""
-    for entry in folder.iterdir():
-        if entry.name.startswith(".") or entry.name == "log.txt":
-            continue
-        if entry.is_dir():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
-
-
 @contextmanager
 def _log_file(path: Path) -> Iterator[None]:
     """Everything that hashbench logs goes to the run's log.txt while the run works; also why it crashed."""
-    with explained(path):
+    with write_errors_explained(path):
         handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     root = logging.getLogger("hashbench")

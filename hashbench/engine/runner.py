@@ -37,7 +37,7 @@ class HashRunner(Runner):
     Args:
         experiment: the built parts.
         config: the mmengine Config of the run (loops, optimizer, schedule); kept in the result folder.
-        folder: where checkpoints go.
+        folder: of the checkpoints.
         reporter: who is told.
         resume: go on from the newest readable checkpoint.
         name: unique among the runs of this process.
@@ -52,7 +52,7 @@ class HashRunner(Runner):
         self._restored = False
         self._saved_at = self._saving_took = 0.0
         settings, roles, feed = experiment.spec.settings, experiment.roles, experiment.feed
-        self.store = CheckpointStore(folder / "checkpoints", reporter.warning)
+        self.store = CheckpointStore(folder, reporter.warning)
         self._selection = SelectionHook(settings.primary, settings.patience)
         train_cfg = dict(config.train_cfg)
         model = experiment.model
@@ -83,7 +83,7 @@ class HashRunner(Runner):
             options = {"optim_wrapper": _NothingToStep()}
         super().__init__(
             model=model,
-            work_dir=str(folder / "checkpoints"),
+            work_dir=str(folder),
             train_dataloader=loader,
             train_cfg=train_cfg,
             val_dataloader=RetrievalLoaders(feed.ordered(roles.validation), feed.ordered(roles.validation_database)),

@@ -25,7 +25,7 @@ from hashbench.data.digits import Digits
 from hashbench.errors import UserError
 from hashbench.protocol.manifest import OPTIONAL
 from hashbench.protocol.split import Split
-from hashbench.protocol.stratified import draw
+from hashbench.protocol.stratified import draw_rows
 
 SEED = 20250101
 """Seed of every manifest that is drawn here; each manifest starts its own stream."""
@@ -41,8 +41,8 @@ AUTHORS_FILES = {
 def draw_digits(labels: np.ndarray) -> Split:
     """(1797,) class ids -> 500 test queries first, then 297 validation queries, the rest train = database."""
     random = np.random.RandomState(SEED)
-    test, rest = draw(np.arange(len(labels)), labels, 500, random)
-    validation, train = draw(rest, labels, 297, random)
+    test, rest = draw_rows(np.arange(len(labels)), labels, 500, random)
+    validation, train = draw_rows(rest, labels, 297, random)
     return Split(train, validation, train, train, test, name="digits")
 
 
@@ -50,10 +50,10 @@ def draw_cifar10_54k(labels: np.ndarray) -> Split:
     """(60000,) class ids -> 1,000 queries, then 5,000 training rows, of these 500 validation queries; last, of the
     other 54,000, the 5,000 that validation searches."""
     random = np.random.RandomState(SEED)
-    test, rest = draw(np.arange(len(labels)), labels, 1_000, random)
-    training, database = draw(rest, labels, 5_000, random)
-    validation, train = draw(training, labels, 500, random)
-    validation_database, _ = draw(database, labels, 5_000, random)
+    test, rest = draw_rows(np.arange(len(labels)), labels, 1_000, random)
+    training, database = draw_rows(rest, labels, 5_000, random)
+    validation, train = draw_rows(training, labels, 500, random)
+    validation_database, _ = draw_rows(database, labels, 5_000, random)
     return Split(train, validation, validation_database, database, test, name="cifar10-54k")
 
 
@@ -61,10 +61,10 @@ def draw_cifar10_linf(labels: np.ndarray) -> Split:
     """(60000,) class ids -> 1,000 queries; of the 59,000 others, all of them the database, 2,000 training rows, then
     1,000 validation queries and the 5,000 that these search."""
     random = np.random.RandomState(SEED)
-    test, database = draw(np.arange(len(labels)), labels, 1_000, random)
-    train, rest = draw(database, labels, 2_000, random)
-    validation, rest = draw(rest, labels, 1_000, random)
-    validation_database, _ = draw(rest, labels, 5_000, random)
+    test, database = draw_rows(np.arange(len(labels)), labels, 1_000, random)
+    train, rest = draw_rows(database, labels, 2_000, random)
+    validation, rest = draw_rows(rest, labels, 1_000, random)
+    validation_database, _ = draw_rows(rest, labels, 5_000, random)
     return Split(train, validation, validation_database, database, test, name="cifar10-linf")
 
 

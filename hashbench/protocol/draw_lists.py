@@ -31,7 +31,7 @@ from hashbench.data.targets import encode
 from hashbench.errors import UserError
 from hashbench.protocol.draw import SEED, write_manifest
 from hashbench.protocol.split import Split
-from hashbench.protocol.stratified import draw
+from hashbench.protocol.stratified import draw_rows
 
 NUSWIDE_ASIS = {
     "test": 64,
@@ -84,8 +84,8 @@ def imagenet100(folder: Path) -> Published:
     paths, labels, (training, test, database) = _hashnet(folder, "imagenet")
     ids = encode(labels, "imagenet").labels
     random = np.random.RandomState(SEED)
-    validation, train = draw(training, ids, 3_000, random)
-    searched, _ = draw(np.setdiff1d(database, training), ids, 10_000, random)
+    validation, train = draw_rows(training, ids, 3_000, random)
+    searched, _ = draw_rows(np.setdiff1d(database, training), ids, 10_000, random)
     hashnet = Split(train, validation, searched, database, test, name="imagenet100-hashnet")
     return Published(
         "imagenet100", paths, ids, [hashnet, Split(train, validation, train, train, test, name="imagenet100-dualhash")]
@@ -158,8 +158,8 @@ def _with_validation(
 ) -> Split:
     """Validation queries out of the training rows, and the database rows that they are searched in."""
     random = np.random.RandomState(SEED)
-    validation, train = draw(training, labels, queries, random)
-    validation_database, _ = draw(np.setdiff1d(database, validation), labels, searched, random)
+    validation, train = draw_rows(training, labels, queries, random)
+    validation_database, _ = draw_rows(np.setdiff1d(database, validation), labels, searched, random)
     return Split(train, validation, validation_database, database, test, name=name)
 
 

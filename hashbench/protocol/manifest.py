@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -14,8 +13,9 @@ import numpy as np
 from hashbench.catalog.schema import SplitEntry
 from hashbench.data.table import LabelledRows
 from hashbench.errors import UserError, did_you_mean
+from hashbench.npz import read_npz
 from hashbench.protocol.split import ROLES, Split, SplitError
-from hashbench.protocol.stratified import draw
+from hashbench.protocol.stratified import draw_rows
 from hashbench.protocol.unseen import unseen_split
 
 if TYPE_CHECKING:
@@ -89,19 +89,17 @@ def read_manifest(manifest: str, allow: Mapping[str, int] | None = None) -> Spli
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
+    label, advice = f"split manifest {path}", "give arrays of row numbers by role"
+    if path.suffix == ".npz":
+        return read_npz(path, label=label, advice=advice)
     try:
-        if path.suffix == ".json":
-            content = json.loads(path.read_text(encoding="utf-8"))
-            if not isinstance(content, dict):
-                raise ValueError("not an object of role: [row numbers]")
-            return {str(role): np.asarray(rows) for role, rows in content.items()}
-        with np.load(path, allow_pickle=False) as archive:
-            return {role: archive[role] for role in archive.files}
-    except (OSError, EOFError, ValueError, AttributeError, zipfile.BadZipFile) as error:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError("not an object of role: [row numbers]")
+        return {str(role): np.asarray(rows) for role, rows in content.items()}
+    except (OSError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
-        raise UserError(
-            f"split manifest {path}: cannot be read ({reason}); give arrays of row numbers by role"
-        ) from error
+        raise UserError(f"{label}: cannot be read ({reason}); {advice}") from error
 
 
 def _split_from(arrays: Mapping[str, np.ndarray], name: str, allow: Mapping[str, int] | None) -> Split:
@@ -130,8 +128,8 @@ def _check_roles(arrays: Mapping[str, np.ndarray], where: str) -> None:
 def _drawn_split(entry: SplitEntry, table: LabelledRows) -> Split:
     fractions = _checked_fractions(entry)
     random, labels = np.random.RandomState(entry.seed % 2**32), table.labels.numpy()
-    test, rest = draw(np.arange(len(table)), labels, round(fractions["test"] * len(table)), random)
-    validation, train = draw(rest, labels, round(fractions["validation"] * len(table)), random)
+    test, rest = draw_rows(np.arange(len(table)), labels, round(fractions["test"] * len(table)), random)
+    validation, train = draw_rows(rest, labels, round(fractions["validation"] * len(table)), random)
     return Split(train, validation, train, train, test, name=f"drawn from {table.name} by fractions")
 
 
@@ -146,7 +144,7 @@ def _own_split(entry: SplitEntry, table: LabelledRows) -> Split:
     if "validation" not in roles:
         total = round(_checked_fractions(entry)["validation"] * len(roles["train"]))
         random = np.random.RandomState(entry.seed % 2**32)
-        roles["validation"], roles["train"] = draw(roles["train"], table.labels.numpy(), total, random)
+        roles["validation"], roles["train"] = draw_rows(roles["train"], table.labels.numpy(), total, random)
     if not database_given:
         roles["database"] = roles["train"]
     roles.setdefault("validation_database", roles["database"][~np.isin(roles["database"], roles["validation"])])

@@ -22,7 +22,7 @@ def class_quota(sizes: np.ndarray, total: int) -> np.ndarray:
     return quota
 
 
-def draw(
+def draw_rows(
     rows: np.ndarray, labels: np.ndarray, total: int, random: np.random.RandomState
 ) -> tuple[np.ndarray, np.ndarray]:
     """Take `total` of the rows: stratified by class id, or plainly where labels are multi-hot.

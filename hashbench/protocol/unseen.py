@@ -12,7 +12,7 @@ from hashbench.catalog.schema import UnseenEntry
 from hashbench.data.table import LabelledRows
 from hashbench.errors import UserError
 from hashbench.protocol.split import Split
-from hashbench.protocol.stratified import draw
+from hashbench.protocol.stratified import draw_rows
 
 
 def unseen_split(entry: UnseenEntry, seed: int, table: LabelledRows) -> Split:
@@ -48,10 +48,10 @@ def unseen_split(entry: UnseenEntry, seed: int, table: LabelledRows) -> Split:
 
     def rows_of(some: np.ndarray) -> np.ndarray:
         rows = np.flatnonzero(np.isin(labels, some))
-        return rows if entry.per_class is None else draw(rows, labels, entry.per_class * len(some), random)[0]
+        return rows if entry.per_class is None else draw_rows(rows, labels, entry.per_class * len(some), random)[0]
 
     def divided(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return draw(rows, labels, round(entry.queries * len(rows)), random)
+        return draw_rows(rows, labels, round(entry.queries * len(rows)), random)
 
     test, database = divided(rows_of(test_classes))
     if entry.validation_classes:

@@ -51,7 +51,7 @@ def write_critical_difference(ranks: AverageRanks, path: Path) -> list[Path]:
     return paths
 
 
-def draw(ranks: AverageRanks) -> Figure:
+def critical_difference_figure(ranks: AverageRanks) -> Figure:
     """The picture as a matplotlib figure."""
     with house_style():
         return _draw(ranks)

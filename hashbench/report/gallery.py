@@ -13,7 +13,8 @@ import numpy as np
 
 from hashbench.errors import UserError
 from hashbench.evaluation.search import HammingSearch
-from hashbench.results.finished import FinishedRun, StoredCodes
+from hashbench.results.codes import RunCodes
+from hashbench.results.folder import RunFolder
 
 
 class Item(NamedTuple):
@@ -70,7 +71,7 @@ def choose(ap: np.ndarray, count: int, seed: int) -> dict[str, np.ndarray]:
 
 
 def sections(
-    finished: FinishedRun,
+    run: RunFolder,
     relevant: Callable[[int, np.ndarray], np.ndarray],
     *,
     queries: int = 12,
@@ -80,6 +81,7 @@ def sections(
     """The three sections of a run's gallery.
 
     Args:
+        run: a finished one.
         relevant: (query row, (n,) rows) -> (n,) bool.
         queries: to show in each section.
         top: items to list for each query.
@@ -87,7 +89,7 @@ def sections(
     Raises:
         UserError: fewer than one query, more items than the database has, values per query that do not fit.
     """
-    codes, per_query = finished.codes, finished.per_query
+    codes, per_query = run.codes, run.per_query
     size = len(codes.database_codes)
     if queries < 1:
         raise UserError(f"--queries {queries}: show at least 1")
@@ -95,7 +97,7 @@ def sections(
         raise UserError(f"--top {top}: the database has {size} items, so give 1 to {size}")
     values = [per_query.get(name, np.zeros(0)) for name in ("ap", "ap_worst", "ap_best")]
     if any(len(value) != len(codes.query_codes) for value in values):
-        raise UserError(f"{finished.folder}: per_query.npz does not fit codes.npz: run it again")
+        raise UserError(f"{run.path}: {run.per_query_path.name} does not fit {run.codes_path.name}: run it again")
     search = HammingSearch(codes.database_codes, codes.bits)
     titles = {
         "random": "Queries drawn at random",
@@ -110,7 +112,7 @@ def sections(
 
 def _shown(
     place: int,
-    codes: StoredCodes,
+    codes: RunCodes,
     values: Sequence[np.ndarray],
     search: HammingSearch,
     relevant: Callable[[int, np.ndarray], np.ndarray],

@@ -12,13 +12,12 @@ import numpy as np
 
 import hashbench
 from hashbench.evaluation.metrics import family
-from hashbench.results.collect import row_key
 from hashbench.results.columns import Cell, Column
-from hashbench.results.folder import flatten
+from hashbench.results.flat import flatten
 from hashbench.results.known_metric import known_metric
 from hashbench.results.leaderboard import headings, metric_names, sections
 from hashbench.results.naming import row_names
-from hashbench.results.record import VALIDATION
+from hashbench.results.record import VALIDATION, row_key
 from hashbench.results.sections import LEGEND
 
 if TYPE_CHECKING:

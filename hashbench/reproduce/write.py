@@ -7,8 +7,8 @@ import io
 import math
 from collections.abc import Iterable, Sequence
 
-from hashbench.reproduce.compare import Row
 from hashbench.reproduce.plan import Plan
+from hashbench.reproduce.rows import Row
 from hashbench.results.record import ResultRecord
 
 _LEGEND = (

@@ -33,9 +33,9 @@ def write_bytes(path: Path, content: bytes) -> None:
     """
     if path.is_dir():
         raise UserError(f"cannot write to {path}: it is a folder. Name a file in it.")
-    with explained(path), atomic_write(path) as file:
+    with write_errors_explained(path), atomic_write(path) as file:
         file.write(content)
-    _flush_folder(path.parent)
+    flush_folder(path.parent)
 
 
 def write_text(path: Path, content: str) -> None:
@@ -44,7 +44,7 @@ def write_text(path: Path, content: str) -> None:
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def write_errors_explained(path: Path) -> Iterator[None]:
     """Turn an OSError of the body, which writes to `path`, into one line for the user (see `write_bytes`)."""
     try:
         yield
@@ -57,7 +57,7 @@ def explained(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     """Make a rename survive a power cut, where the system lets a folder be flushed (Windows does not)."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

@@ -1,98 +1,223 @@
-"""The folder of one run: who may write in it, and what it holds when the run is over.
+"""The folder of one run: its files by name, its state, who may write in it.
 
-`result.json` is written last, and every file in one step, so a folder says by itself what state it is in.
+`result.json` is written last, every file in one step, and what is deleted goes in an order of its own: at whatever
+moment a process is killed, the folder says by itself what state it is in, and it is whole in that state.
 """
 
 from __future__ import annotations
 
-import io
 import json
-import os
-import re
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-import filelock
 import numpy as np
 
-from hashbench.atomic import TEMPORARY
+from hashbench.atomic import delete_at_once, delete_leftovers
 from hashbench.errors import UserError
-from hashbench.results.atomic import explained, write_bytes, write_text
-from hashbench.results.record import DEFAULT_PRESET, ResultRecord, load_record, read_json, to_json
+from hashbench.npz import NpzReader, npz_bytes, open_npz
+from hashbench.results import layout
+from hashbench.results.atomic import flush_folder, write_bytes, write_errors_explained, write_text
+from hashbench.results.claim import claimed, is_claimed
+from hashbench.results.codes import QueryOutputs, RunCodes, read_codes, read_query_outputs
+from hashbench.results.flat import differences
+from hashbench.results.record import ResultRecord, load_record, read_json, to_json
 
-RESULT = "result.json"
-SPEC = "spec.json"
-CODES = "codes.npz"
-PER_QUERY = "per_query.npz"
-
-_LOCK = ".lock"
-_HOLDER = ".holder.json"
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+=-]*")
-_SHOWN_DIFFERENCES = 3
-
-
-def protocol_dir_name(protocol: str, fingerprint: str, *, overridden: bool) -> str:
-    """Folder of a protocol: its name, with the start of the fingerprint where the command line changed it."""
-    return f"{protocol}-{fingerprint[:8]}" if overridden else protocol
-
-
-def method_dir_name(method: str, preset: str | None = None) -> str:
-    """Folder of a method: its name, with `@` and the preset's label where it is not the default."""
-    return method if preset in (None, "", DEFAULT_PRESET) else f"{method}@{preset}"
-
-
-class FolderInUseError(UserError):
-    """Another process works in the folder of a run."""
-
-
-def is_in_use(folder: Path) -> bool:
-    """Whether a process holds the folder of a run at this moment (see `RunFolder.claim`)."""
-    lock = filelock.FileLock(str(folder / _LOCK))
-    try:
-        with lock.acquire(timeout=0):
-            return False
-    except filelock.Timeout:
-        return True
-    except OSError:  # no such folder, or not ours to write in: whoever claims it will be told
-        return False
+State = Literal["absent", "unfinished", "finished"]
+"""Of a run: see `hashbench.results`."""
 
 
 class RunFolder:
-    """`<out>/<protocol>/<method>/<bits>bit/seed<k>/`. Nothing is created before `claim`.
+    """The folder of one run, `<out>/<protocol>/<method>/<bits>bit/seed<k>/`, whether or not it is there yet.
+
+    Nothing is created before `claim`. What is written is written within a claim. What is read is read once, when it is
+    first asked for.
 
     Args:
-        out: root of all runs.
-        protocol_dir: see `protocol_dir_name`.
-        method_dir: see `method_dir_name`.
-        bits: code length K.
-        seed: of the run.
+        path: of the folder.
 
-    Raises:
-        UserError: a name that is no plain folder name.
+    Attributes:
+        path: of the folder.
     """
 
-    def __init__(self, out: str | Path, protocol_dir: str, method_dir: str, bits: int, seed: int) -> None:
-        for name in (protocol_dir, method_dir):
-            if not _NAME.fullmatch(name):
-                raise UserError(f"{name!r} cannot be the name of a folder: use letters, digits and _ . @ + = - only.")
-        self.path = Path(out) / protocol_dir / method_dir / f"{bits}bit" / f"seed{seed}"
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @classmethod
+    def at(cls, out: str | Path, protocol_dir: str, method_dir: str, bits: int, seed: int) -> RunFolder:
+        """The folder at its place.
+
+        Args:
+            out: root of all runs.
+            protocol_dir: see `hashbench.results.layout.protocol_dir_name`.
+            method_dir: see `hashbench.results.layout.method_dir_name`.
+            bits: code length K.
+            seed: of the run.
+
+        Raises:
+            UserError: a name that is no plain folder name.
+        """
+        return cls(Path(out) / layout.place(protocol_dir, method_dir, bits, seed))
+
+    @classmethod
+    def all_begun(cls, out: Path, *, protocol: str, method: str, bits: int, seed: int) -> list[RunFolder]:
+        """Every folder in which a run of these was begun, sorted: they differ in preset, in hyper-parameters and in
+        what the command line changed of the protocol.
+        """
+        found = out.glob(f"{layout.place_pattern(protocol, method, bits, seed)}/{layout.SPEC}")
+        return [cls(spec.parent) for spec in sorted(found) if layout.is_place_of(spec.parent, protocol, method)]
+
+    def __repr__(self) -> str:
+        return f"RunFolder({str(self.path)!r})"
+
+    # --- what is where
+
+    @property
+    def out(self) -> Path:
+        """Root of all runs, which this run lies four folders below."""
+        return layout.root_of(self.path)
 
     @property
     def result_path(self) -> Path:
-        """Path of result.json."""
-        return self.path / RESULT
+        """result.json: the record. There is one if and only if the run is finished."""
+        return self.path / layout.RESULT
 
     @property
-    def state(self) -> Literal["absent", "unfinished", "finished"]:
-        """`finished` with a result.json, `absent` with no file but hidden ones, else `unfinished`."""
+    def spec_path(self) -> Path:
+        """spec.json: what identifies the run, and from what it can be begun again."""
+        return self.path / layout.SPEC
+
+    @property
+    def codes_path(self) -> Path:
+        """codes.npz; methods that rank by something else than codes have none."""
+        return self.path / layout.CODES
+
+    @property
+    def per_query_path(self) -> Path:
+        """per_query.npz."""
+        return self.path / layout.PER_QUERY
+
+    @property
+    def config_path(self) -> Path:
+        """config.py, which runs it again."""
+        return self.path / layout.CONFIG
+
+    @property
+    def log_path(self) -> Path:
+        """log.txt: what the run said, and how it crashed. It outlives `clear`."""
+        return self.path / layout.LOG
+
+    @property
+    def checkpoints_path(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.path / layout.CHECKPOINTS
+
+    @property
+    def state(self) -> State:
+        """`finished` with a result.json, `unfinished` with a spec.json alone, else `absent`."""
         if self.result_path.is_file():
             return "finished"
-        started = self.path.is_dir() and any(not entry.name.startswith(".") for entry in self.path.iterdir())
-        return "unfinished" if started else "absent"
+        return "unfinished" if self.spec_path.is_file() else "absent"
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether a process holds the folder at this moment, see `claim`."""
+        return is_claimed(self.path)
+
+    # --- what a run is
+
+    @cached_property
+    def spec(self) -> dict[str, Any]:
+        """What `write_spec` wrote, as plain JSON values.
+
+        Raises:
+            UserError: the run is absent, or the file is missing or corrupt.
+        """
+        if not self.spec_path.is_file():
+            if self.state == "finished":
+                raise UserError(f"{self.spec_path}: missing, though the run is finished: run it again.")
+            raise UserError(f"{self.path}: there is no run to resume: start it without --resume.")
+        return read_json(self.spec_path)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """`spec` without the fingerprint, which is known only after the data are read; errors as there."""
+        return {name: value for name, value in self.spec.items() if name != "fingerprint"}
+
+    def check_spec(self, spec: Mapping[str, Any]) -> None:
+        """Refuse to go on with a run that was started with another specification.
+
+        Raises:
+            UserError: names the first keys that differ, with both values.
+        """
+        differing = differences(self.spec, json.loads(to_json(dict(spec))))
+        if differing:
+            raise UserError(f"cannot resume {self.path}: {differing}. Ask for the same, or start in another --out.")
+
+    # --- what a finished run has
+
+    @cached_property
+    def record(self) -> ResultRecord:
+        """The result; errors as of `load_record`."""
+        return load_record(self.result_path)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Of the test queries, as in the record; errors as there."""
+        return self.record.metrics
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """Of the epochs, as in the record; errors as there."""
+        return self.record.history
+
+    @cached_property
+    def codes(self) -> RunCodes:
+        """The codes of the test queries and of the database; errors as of `read_codes`."""
+        return self.read_codes()
+
+    @cached_property
+    def per_query(self) -> dict[str, np.ndarray]:
+        """(Q,) values by metric (`ap`, `ap_worst`, ...), in the order of the queries.
+
+        Raises:
+            UserError: the file is missing or cannot be read.
+        """
+        with self.open_per_query() as file:
+            return {name: file.read(name) for name in file.names}
+
+    def read_codes(self) -> RunCodes:
+        """`codes` without keeping them: for a caller that goes through many runs.
+
+        Raises:
+            UserError: codes.npz is missing, cannot be read, lacks an array, or has arrays that do not fit together.
+        """
+        if not self.codes_path.exists():
+            raise UserError(
+                f"{self.path}: this run has no {layout.CODES}: {self.record.method} makes no codes, or the file was "
+                "removed; name another run."
+            )
+        return read_codes(self.codes_path)
+
+    def read_query_outputs(self) -> QueryOutputs | None:
+        """What was binarised, of the first test queries; None where the run keeps none, or has no codes.
+
+        Raises:
+            UserError: codes.npz cannot be read.
+        """
+        return read_query_outputs(self.codes_path) if self.codes_path.exists() else None
+
+    @contextmanager
+    def open_per_query(self) -> Iterator[NpzReader]:
+        """per_query.npz, to read a few of its arrays; errors as of `per_query`."""
+        if not self.per_query_path.is_file():
+            raise UserError(f"{self.per_query_path}: missing, though the run is finished: run it again.")
+        with open_npz(self.per_query_path, advice="delete the folder and run it again") as file:
+            yield file
+
+    # --- writing
 
     @contextmanager
     def claim(self) -> Iterator[RunFolder]:
@@ -102,160 +227,72 @@ class RunFolder:
             FolderInUseError: another process holds it.
             UserError: the folder cannot be written to.
         """
-        lock = filelock.FileLock(str(self.path / _LOCK))
-        with explained(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            try:
-                lock.acquire(timeout=0)
-            except filelock.Timeout:
-                raise FolderInUseError(
-                    f"{self.path} is in use by {self._holder()}: wait for it, stop it, or give another seed or --out."
-                ) from None
-        try:
-            self._clean_up_after_killed_writers()
-            write_text(self.path / _HOLDER, to_json(_myself()))
+        with claimed(self.path):
+            with write_errors_explained(self.path):
+                delete_leftovers(self.path)
+                delete_leftovers(self.checkpoints_path)
             yield self
-        finally:
-            (self.path / _HOLDER).unlink(missing_ok=True)
-            lock.release()
 
     def write_spec(self, spec: Mapping[str, Any]) -> None:
-        """Keep what identifies the run: everything that a resumed run must share with its beginning."""
-        write_text(self.path / SPEC, to_json(dict(spec)))
+        """Begin the run: keep what identifies it, everything that it must share when it is resumed.
 
-    def read_spec(self) -> dict[str, Any]:
-        """What `write_spec` kept, as plain JSON values.
+        Checkpoints that are here without a spec are of a run that was withdrawn. They are deleted: this one would take
+        them for its own.
+        """
+        if self.state == "absent":
+            with write_errors_explained(self.path):
+                delete_at_once(self.checkpoints_path)
+        write_text(self.spec_path, to_json(dict(spec)))
+        self.__dict__.pop("spec", None)
+
+    def write_config(self, text: str) -> None:
+        """Keep the program that runs it again."""
+        write_text(self.config_path, text)
+
+    def write_codes(self, codes: RunCodes) -> None:
+        """Keep the codes.
 
         Raises:
-            UserError: nothing was started here, or the file is corrupt.
+            ValueError: an array of Python objects.
         """
-        if not (self.path / SPEC).is_file():
-            raise UserError(f"{self.path}: there is no run to resume: start it without --resume.")
-        return read_json(self.path / SPEC)
-
-    def check_spec(self, spec: Mapping[str, Any]) -> None:
-        """Refuse to go on with a run that was started with another specification.
-
-        Raises:
-            UserError: names the first keys that differ, with both values.
-        """
-        kept, asked = flatten(self.read_spec()), flatten(_as_read_back(spec))
-        keys = [key for key in asked | kept if kept.get(key, _ABSENT) != asked.get(key, _ABSENT)]
-        if keys:
-            shown = [f"{k} was {_show(kept, k)}, now {_show(asked, k)}" for k in keys[:_SHOWN_DIFFERENCES]]
-            more = f" and {len(keys) - len(shown)} more" if len(keys) > len(shown) else ""
-            raise UserError(
-                f"cannot resume {self.path}: {'; '.join(shown)}{more}. Ask for the same, or start in another --out."
-            )
-
-    def write_codes(
-        self,
-        *,
-        query_codes: np.ndarray,
-        database_codes: np.ndarray,
-        bits: int,
-        query_labels: np.ndarray,
-        database_labels: np.ndarray,
-        query_index: np.ndarray,
-        database_index: np.ndarray,
-        query_outputs: np.ndarray | None = None,
-    ) -> None:
-        """Keep the codes (codes.npz).
-
-        Args:
-            query_codes, database_codes: (Q, ceil(bits/8)) and (N, ceil(bits/8)) uint8, packed little-endian.
-            bits: code length K.
-            query_labels, database_labels: (Q,) and (N,) class ids, or (Q, C) and (N, C) multi-hot.
-            query_index, database_index: (Q,) and (N,) rows in the data set.
-            query_outputs: (q, K) what was binarised, of the first q queries; kept as float32.
-
-        Raises:
-            ValueError: shapes or dtype that do not fit together.
-        """
-        arrays = {
-            "query_codes": query_codes,
-            "database_codes": database_codes,
-            "query_labels": query_labels,
-            "database_labels": database_labels,
-            "query_index": query_index,
-            "database_index": database_index,
-        }
-        for role in ("query", "database"):
-            codes = arrays[f"{role}_codes"]
-            if codes.dtype != np.uint8 or codes.ndim != 2 or codes.shape[1] != -(-bits // 8):
-                raise ValueError(f"{role}_codes: {codes.dtype} {codes.shape}, want uint8 (rows, {-(-bits // 8)})")
-            for name in (f"{role}_labels", f"{role}_index"):
-                if len(arrays[name]) != len(codes):
-                    raise ValueError(f"{name}: {len(arrays[name])} rows, {role}_codes has {len(codes)}")
-        if query_outputs is not None:
-            if query_outputs.ndim != 2 or len(query_outputs) > len(query_codes) or query_outputs.shape[1] != bits:
-                raise ValueError(f"query_outputs: {query_outputs.shape}, want (at most {len(query_codes)}, {bits})")
-            arrays["query_outputs"] = query_outputs.astype(np.float32)
-        self._write_npz(CODES, arrays | {"bits": np.int64(bits)})
+        write_bytes(self.codes_path, npz_bytes(codes.arrays()))
+        self.__dict__.pop("codes", None)
 
     def write_per_query(self, values: Mapping[str, np.ndarray]) -> None:
-        """Keep values a query (per_query.npz): each (Q,) or (Q, ...) under its metric's name."""
-        self._write_npz(PER_QUERY, dict(values))
+        """Keep values per query: each (Q,) or (Q, ...) under its metric's name.
+
+        Raises:
+            ValueError: an array of Python objects.
+        """
+        write_bytes(self.per_query_path, npz_bytes(values))
+        self.__dict__.pop("per_query", None)
 
     def write_result(self, result: ResultRecord | Mapping[str, Any]) -> None:
-        """Write result.json: the last thing a run does; from here on the folder is finished.
+        """Write result.json: the last thing a run does; from here on it is finished.
 
         Raises:
             pydantic.ValidationError: a key that `ResultRecord` does not have, or one missing.
         """
-        write_text(self.result_path, ResultRecord.model_validate(result).to_json())
+        record = ResultRecord.model_validate(result)
+        write_text(self.result_path, record.to_json())
+        self.__dict__.pop("record", None)
 
-    def read_result(self) -> ResultRecord:
-        """The result of a finished run; errors as in `load_record`."""
-        return load_record(self.result_path)
+    def clear(self) -> None:
+        """Delete everything but the log and the files of the claim; the run is then absent.
 
-    def _write_npz(self, name: str, arrays: Mapping[str, Any]) -> None:
-        pickled = [key for key, value in arrays.items() if np.asarray(value).dtype.hasobject]
-        if pickled:
-            raise ValueError(f"{name}: {', '.join(pickled)}: arrays of objects cannot be kept")
-        buffer = io.BytesIO()
-        np.savez(buffer, **arrays)
-        write_bytes(self.path / name, buffer.getvalue())
+        result.json goes first and spec.json last, and a folder in one step. So a process that is killed meanwhile
+        leaves a run that is finished as it was, unfinished with whatever can be gone on from, or absent. Links are
+        deleted, what they point to is not.
 
-    def _holder(self) -> str:
-        try:
-            holder = read_json(self.path / _HOLDER)
-        except UserError:  # it has just started, or is just about to end
-            return "another process"
-        return f"process {holder.get('pid')} on {holder.get('host')} since {holder.get('since')}"
-
-    def _clean_up_after_killed_writers(self) -> None:
-        for leftover in self.path.glob(TEMPORARY):
-            leftover.unlink(missing_ok=True)
-
-
-def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, keys joined by dots.
-
-    >>> flatten({"a": {"b": 1}, "c": [2]})
-    {'a.b': 1, 'c': [2]}
-    """
-    flat: dict[str, Any] = {}
-    for key, value in nested.items():
-        if isinstance(value, Mapping) and value:
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
-_ABSENT = object()
-
-
-def _show(flat: Mapping[str, Any], key: str) -> str:
-    return repr(flat[key]) if key in flat else "absent"
-
-
-def _as_read_back(spec: Mapping[str, Any]) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(to_json(dict(spec)))
-    return content
-
-
-def _myself() -> dict[str, Any]:
-    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return {"pid": os.getpid(), "host": socket.gethostname(), "since": now}
+        Raises:
+            UserError: something cannot be deleted.
+        """
+        with write_errors_explained(self.path):
+            self.result_path.unlink(missing_ok=True)
+            flush_folder(self.path)
+            for entry in sorted(self.path.iterdir()):
+                if not entry.name.startswith(".") and entry.name not in (layout.LOG, layout.SPEC):
+                    delete_at_once(entry)
+            self.spec_path.unlink(missing_ok=True)
+        for name in ("spec", "record", "codes", "per_query"):
+            self.__dict__.pop(name, None)

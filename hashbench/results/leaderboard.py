@@ -23,17 +23,16 @@ from numpy.typing import ArrayLike
 
 from hashbench.errors import UserError, did_you_mean
 from hashbench.evaluation.metrics import headline
-from hashbench.results.collect import Collected, collect, row_key
 from hashbench.results.columns import csv_names, values
 from hashbench.results.known_metric import known_metric
-from hashbench.results.record import ResultRecord
+from hashbench.results.record import ResultRecord, row_key
 from hashbench.results.sections import headings, sections, to_markdown
 from hashbench.results.statistics import rank_groups
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Collected", "collect", "headings", "sections", "table", "to_csv", "to_markdown"]
+__all__ = ["headings", "sections", "table", "to_csv", "to_markdown"]
 
 RANK = ("rank", "rank_last")
 RANK_OVER = "rank_over"
@@ -46,7 +45,7 @@ def table(
     """Summarise runs; sorted by protocol, fingerprint, bits, then by `metric`, the best first.
 
     Args:
-        records: of runs that all differ (`collect` sees to that).
+        records: of runs that all differ (`find_runs` sees to that).
         metric: by which rows are sorted and ranked.
         queries: `row_key` -> (Q,) its values a query, see `hashbench.results.per_query`; rows may be missing.
 

@@ -38,18 +38,24 @@ class ResultRecord(BaseModel):
         protocol: its name.
         protocol_description: all that the fingerprint covers, as nested plain values.
         method: its name in the catalogue.
-        preset: `default`, a preset's name, or the label of hyper-parameters of one's own (`custom-1a2b3c`).
-        hparams: every hyper-parameter as used, the optimizer's included.
+        preset: label of the hyper-parameters: `default` or a preset's name, `+tunedN` after a search of N trials, and
+            `+digest` where --set changed something.
+        hparams: every hyper-parameter as used; those of the optimizer and of the schedule under `optimizer` and
+            `schedule`.
         bits: code length K.
         seed: of the run.
-        metrics: flat, in [0, 1] (`map`, `map_worst`, `map_best`, `precision@1000`, ...); NaN where undefined.
-        history: one object an epoch or validation; NaN where a value is undefined.
-        curves: of the test queries, see `hashbench.results.curves`; empty for runs older than these, and without codes.
-        timing: seconds; the leaderboard shows `seconds_per_epoch` and `total_seconds`.
-        environment: of `hashbench.results.environment`.
+        metrics: flat, of the test queries (`map`, `map_worst`, `map_best`, `precision@1000`, ...); NaN where undefined.
+            All are shares in [0, 1] but the errors (`quantization_error`, ...) and the count `distinct_codes`.
+        history: one object per epoch: `epoch`, `seconds`, of a deep method `loss`, its terms and `lr`, what the method
+            reports of itself, and `val_<metric>` where the epoch was validated; NaN where a value is undefined.
+        curves: of the test queries, see `hashbench.results.curves`; empty in files that older versions wrote, and of
+            methods that rank by something else than codes.
+        timing: seconds: `seconds_per_epoch`, `train_seconds`, `validation_seconds`, `test_seconds`, `total_seconds`.
+        environment: of `hashbench.results.environment`, and the `device`.
         peak_memory_mb: MiB, of the device if there is one, else of the process; NaN where unknown.
-        backbone: its name in the catalogue.
-        selection: which epoch was chosen, and on what.
+        backbone: its name in the catalogue; `raw` where a shallow method saw the inputs as they are.
+        selection: the `epoch` that was chosen, the validation `metric` and its `value` then, and what was assumed in
+            testing (`evaluation`).
         dataset: its name in the catalogue.
         trials: settings that were tried to choose the hyper-parameters; 0 for those of the catalogue.
     """
@@ -110,6 +116,17 @@ class ResultRecord(BaseModel):
     def to_json(self) -> str:
         """The text of result.json, in the order of the attributes."""
         return to_json(self.model_dump(by_alias=True))
+
+
+def row_key(record: ResultRecord) -> str:
+    """What runs share that differ in their seed only: fingerprint, method, preset, hyper-parameters, trials, bits."""
+    r = record
+    return to_json([r.fingerprint, r.method, r.preset, r.hparams, r.trials, r.bits], compact=True)
+
+
+def run_key(record: ResultRecord) -> str:
+    """What makes a run: its row and its seed."""
+    return f"{row_key(record)} seed {record.seed}"
 
 
 def load_record(path: Path) -> ResultRecord:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hashbench.evaluation.metrics import shown
 from hashbench.results.columns import Cell, Column, Place, for_people
-from hashbench.results.folder import flatten
+from hashbench.results.flat import flatten
 from hashbench.results.naming import row_names
 from hashbench.results.record import ResultRecord
 from hashbench.results.statistics import MIN_SEEDS

@@ -33,7 +33,7 @@ LEVEL = 0.05
 
 
 class Summary(NamedTuple):
-    """Over n seeds: mean and standard deviation (ddof = 1; NaN for one seed), scalars or one a column."""
+    """Over n seeds: mean and standard deviation (ddof = 1; NaN for one seed), scalars or one per column."""
 
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
@@ -55,7 +55,7 @@ def welch(
 
     Args:
         means, variances, counts: (M,) each over seeds, variances with ddof = 1, counts at least 2.
-        queries: (M, Q) values a query, Q at least 2: adds the variance of the mean of their paired differences.
+        queries: (M, Q) values per query, Q at least 2: adds the variance of the mean of their paired differences.
 
     Returns:
         (M, M) symmetric. Where a pair has no spread at all, 1 for equal means and 0 for others.
@@ -109,15 +109,15 @@ def rank_groups(
     """Rank of each method of one group, as the module's head defines it.
 
     Args:
-        samples: one array (seeds,) a method.
-        queries: one array (Q,) a method, its values a query, mean over its seeds (anything for a method that takes no
-            part); a query that is NaN for any is left out. None: only the first test is made, and the order is claimed
-            for these queries alone.
+        samples: one array (seeds,) per method.
+        queries: one array (Q,) per method, its values per query, mean over its seeds (anything for a method that takes
+            no part); a query that is NaN for any is left out. None: only the first test is made, and the order is
+            claimed for these queries alone.
         higher_is_better: whether a larger value is the better one.
 
     Returns:
-        One rank a method, in the given order; None for all where one has fewer than three seeds, and for a method that
-        has a NaN among its values (it takes no part).
+        One rank per method, in the given order; None for all where one has fewer than three seeds, and for a method
+        that has a NaN among its values (it takes no part).
     """
     arrays = [np.asarray(sample, dtype=np.float64) for sample in samples]
     ranks: list[Rank | None] = [None] * len(arrays)

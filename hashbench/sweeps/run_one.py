@@ -43,7 +43,7 @@ class Finished:
 def do_run(spec: RunSpec) -> Finished:
     """Begin a run or go on with it. Never raises: a failure is an answer too; its traceback is in the run's log.txt."""
     from hashbench.engine.run import run
-    from hashbench.results.folder import FolderInUseError
+    from hashbench.results.claim import FolderInUseError
 
     raising, logging.raiseExceptions = logging.raiseExceptions, False  # a full disk: the run says so, not its log
     started = time.perf_counter()

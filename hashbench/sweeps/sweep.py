@@ -6,15 +6,15 @@ sweeps over one list share the work.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from hashbench.catalog.request import RunSpec
-from hashbench.results.folder import RESULT, is_in_use
+from hashbench.errors import UserError
+from hashbench.results import find
+from hashbench.results.folder import RunFolder
 from hashbench.sweeps.estimate import Durations, Kinds
 from hashbench.sweeps.executors import Ended, Executor
 from hashbench.sweeps.features import compute_shared_features
@@ -66,12 +66,12 @@ def sweep(
     """
     outcome, durations, waiting = SweepOutcome(), Durations(), []
     for spec in specs:
-        found = find_run(spec)
-        if found is None or not found[1]:
+        run = find_run(spec)
+        if run is None or run.state != "finished":
             waiting.append(spec)
             continue
         outcome.skipped += 1
-        if seconds := _seconds_of(found[0]):
+        if seconds := _seconds_of(run):
             durations.add(kinds_of(spec), seconds)
     if outcome.skipped:
         tell(f"{outcome.skipped} runs were finished before")
@@ -103,11 +103,10 @@ class RunTask(Task[Finished]):
 
     def look(self) -> Literal["to do", "found", "held"]:
         """See `Task`."""
-        found = find_run(self.spec)
-        if found is None:
+        run = find_run(self.spec)
+        if run is None:
             return "to do"
-        folder, finished = found
-        return "found" if finished else "held" if is_in_use(folder) else "to do"
+        return "found" if run.state == "finished" else "held" if run.is_in_use else "to do"
 
     def call(self) -> Call:
         """See `Task`."""
@@ -137,24 +136,15 @@ def kinds_of(spec: RunSpec) -> Kinds:
     )
 
 
-def find_run(spec: RunSpec) -> tuple[Path, bool] | None:
-    """The folder in which exactly this run was begun and whether it is finished; None if it was never begun."""
-    wanted = spec.identity()
-    for path in spec.out.glob(f"{spec.protocol}*/{spec.method}*/{spec.bits}bit/seed{spec.seed}/spec.json"):
-        try:
-            found = json.loads(path.read_text())
-        except ValueError:
-            continue
-        found.pop("fingerprint", None)
-        if found == wanted:
-            return path.parent, (path.parent / RESULT).exists()
-    return None
+def find_run(spec: RunSpec) -> RunFolder | None:
+    """The folder in which exactly this run was begun; None if it never was."""
+    return find.find_run(spec.out, spec.identity())
 
 
-def _seconds_of(folder: Path) -> float:
+def _seconds_of(run: RunFolder) -> float:
     """What a finished run took; 0 where its result does not say."""
     try:
-        seconds = float(json.loads((folder / RESULT).read_bytes())["timing"]["total_seconds"])
-    except (OSError, ValueError, LookupError, TypeError):
+        seconds = run.record.timing.get("total_seconds", 0.0)
+    except UserError:  # a result that cannot be read: whoever makes a leaderboard of it is told
         return 0.0
     return seconds if math.isfinite(seconds) else 0.0

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from hashbench.catalog.set_words import as_set
 from hashbench.errors import UserError
 from hashbench.results.atomic import write_text
-from hashbench.results.folder import flatten
+from hashbench.results.flat import flatten
 from hashbench.results.record import to_json
 
 SCHEMA = 1

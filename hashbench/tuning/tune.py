@@ -13,7 +13,7 @@ import filelock
 from hashbench.catalog.request import RunSpec
 from hashbench.errors import RunFailedError, UserError
 from hashbench.evaluation.metrics import find
-from hashbench.results.atomic import explained
+from hashbench.results.atomic import write_errors_explained
 from hashbench.sweeps.executors import Ended, Executor
 from hashbench.sweeps.features import compute_shared_features
 from hashbench.sweeps.importable import check_importable
@@ -192,7 +192,7 @@ def _working_folder(path: Path) -> Iterator[Path]:
     """A folder for checkpoints beside the study, held by one process, gone at the end."""
     folder = path.with_name(f".{path.name}.work")
     lock = filelock.FileLock(str(path.with_name(f".{path.name}.lock")))
-    with explained(path):
+    with write_errors_explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             lock.acquire(timeout=0)

@@ -8,7 +8,8 @@ from engine_runs import run_on
 
 from hashbench.data.digits import Digits
 from hashbench.errors import UserError
-from hashbench.results.leaderboard import collect, table
+from hashbench.results.find import find_runs
+from hashbench.results.leaderboard import table
 from hashbench_baselines.features import Features
 
 
@@ -56,7 +57,7 @@ def test_its_folder_has_no_codes_and_is_resumed_and_on_the_leaderboard(tmp_path)
     assert not again.fresh
     assert again.record == outcome.record
     run_on(tmp_path, "random_codes", protocol="digits", bits=16)
-    rows = table(collect(tmp_path).records)
+    rows = table(find_runs(tmp_path).records)
     assert rows["method"].tolist() == ["features", "random_codes"]
     assert rows["precision@r2_mean"].isna().tolist() == [True, False]
 

@@ -130,6 +130,13 @@ def test_wrong_runs_are_assert_refused(cli, made, copy, tmp_path):
     assert_refused(cli("search", "--run", copy, *ask), "best_", "not the weights of this run")
     shutil.rmtree(copy / "checkpoints")
     assert_refused(cli("search", "--run", copy, *ask), "best_", "missing")
+    spec = (copy / "spec.json").read_text()
+    for broken, word in {"{": "corrupt", "{}": "not what a run keeps (KeyError", "[]": "corrupt"}.items():
+        (copy / "spec.json").write_text(broken)
+        assert_refused(cli("search", "--run", copy, *ask), "spec.json", word)
+    (copy / "spec.json").write_text(spec)
+    (copy / "codes.npz").write_bytes((copy / "codes.npz").read_bytes()[:-30])
+    assert_refused(cli("search", "--run", copy, *ask), "codes.npz", "cannot be read (damaged")
     (copy / "codes.npz").write_bytes(b"broken")
     assert_refused(cli("search", "--run", copy, *ask), "codes.npz", "cannot be read")
     (copy / "codes.npz").unlink()
@@ -179,8 +186,14 @@ def test_features_are_searched_by_vectors(cli, tmp_path):
     assert by_file["code"] == by_row["code"]
     assert by_file["row"] is None
     np.save(tmp_path / "short.npy", X[5, :4])
+    (tmp_path / "cut.npy").write_bytes((tmp_path / "short.npy").read_bytes()[:-1])
     np.save(tmp_path / "nan.npy", np.full(6, np.nan))
-    for file, word in {"short.npy": "one vector of 6", "nan.npy": "NaN", "data.npz": "holds an archive"}.items():
+    for file, word in {
+        "short.npy": "one vector of 6",
+        "nan.npy": "NaN",
+        "data.npz": "holds an archive",
+        "cut.npy": "cannot be read (damaged",
+    }.items():
         assert_refused(cli("search", "--run", folder, "--query", file, *root), word)
     assert_refused(cli("search", "--run", folder, "--query", 5), "needs --data-root")
     assert_refused(cli("gallery", folder, *root), "holds features, and a gallery shows images")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,8 @@ import pytest
 import torch
 
 from hashbench.engine.checkpoint import CheckpointStore
-from hashbench.errors import Interrupted
+from hashbench.errors import Interrupted, UserError
+from hashbench.results.folder import RunFolder
 
 
 def command(plugin, out, *extra):
@@ -139,3 +141,62 @@ def test_best_weights_needed_by_a_kept_checkpoint_are_kept(tmp_path):
         if epoch == 3:  # should checkpoint 3 turn out to be torn, checkpoint 2 is needed, and with it its best
             assert "best_1.pth" in kept
     assert kept == {"best_3.pth"}
+
+
+KILLED_OVERWRITE = """
+import os, signal, sys
+from hashbench.results.folder import RunFolder
+run, left = RunFolder(sys.argv[1]), int(sys.argv[2])
+
+def before_a_deletion(event, arguments):
+    global left
+    if event in ("os.remove", "os.rename", "os.rmdir"):
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left -= 1
+
+with run.claim():
+    sys.addaudithook(before_a_deletion)
+    run.clear()
+"""
+
+
+# The first deletions are result.json and the folder of checkpoints, which is renamed and then emptied; the last, spec.json.
+@pytest.mark.parametrize("deletions", [1, 3, 100])
+def test_a_run_whose_overwriting_was_killed_goes_on_to_the_same_codes(do_run, tmp_path, deletions):
+    whole = do_run(out=tmp_path / "whole")
+    copy = shutil.copytree(tmp_path / "whole", tmp_path / "copy") / whole.folder.relative_to(tmp_path / "whole")
+    killed = subprocess.run([sys.executable, "-c", KILLED_OVERWRITE, str(copy), str(deletions)])
+    assert killed.returncode == (0 if deletions == 100 else -signal.SIGKILL)
+    assert RunFolder(copy).state == ("absent" if deletions == 100 else "unfinished")
+    if deletions < 100:
+        with pytest.raises(UserError, match="holds an unfinished run"):
+            do_run(out=tmp_path / "copy")
+    outcome = do_run(out=tmp_path / "copy", resume=None)
+    assert outcome.fresh
+    assert np.array_equal(query_codes(tmp_path / "copy"), query_codes(tmp_path / "whole"))
+    assert outcome.record.metrics == whole.record.metrics
+
+
+def test_what_is_refused_before_anything_is_saved_leaves_no_run_behind(do_run, monkeypatch, tmp_path):
+    from hashbench.engine.runner import HashRunner
+
+    def refuse(self):
+        raise UserError("no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(HashRunner, "train", refuse)
+        with pytest.raises(UserError, match="no"):
+            do_run()
+    (log,) = (tmp_path / "runs").rglob("log.txt")
+    run = RunFolder(log.parent)
+    assert run.state == "absent"
+    assert {path.name for path in run.path.iterdir() if not path.name.startswith(".")} == {"log.txt"}
+    with pytest.raises(UserError, match="no run to resume"):
+        do_run(resume=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(HashRunner, "select", refuse)
+        with pytest.raises(UserError, match="no"):
+            do_run()
+    assert run.state == "unfinished", "its checkpoints are worth going on from"
+    assert do_run(resume=True).fresh

@@ -92,3 +92,17 @@ def test_bad_files_are_refused(tmp_path):
         result = run(tmp_path / name)
         assert isinstance(result.exception, UserError), name
         assert message in str(result.exception)
+
+
+def test_damaged_files_are_one_line(tmp_path, arrays):
+    whole = save(tmp_path / "whole.npz", arrays).read_bytes()
+    path = tmp_path / "codes.npz"
+    place = whole.index(np.ascontiguousarray(arrays["database_codes"]).tobytes()[:16])
+    flipped = whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :]
+    for content in (b"", whole[:5], whole[:-1], whole[: len(whole) // 2], flipped):
+        path.write_bytes(content)
+        result = run(path)
+        assert isinstance(result.exception, UserError), len(content)
+        assert str(result.exception).startswith(f"{path}: cannot be read (")
+        assert "give an .npz with query_codes" in str(result.exception)
+        assert "\n" not in str(result.exception)

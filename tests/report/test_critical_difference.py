@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hashbench.errors import UserError
-from hashbench.report.critical_difference import draw, write_critical_difference
+from hashbench.report.critical_difference import critical_difference_figure, write_critical_difference
 from hashbench.results.average_rank import AverageRanks, Friedman, critical_difference, not_separable
 
 
@@ -57,7 +57,7 @@ def bars(figure) -> list[tuple[float, float, float]]:
 def test_one_bar_a_group_and_none_lies_on_another() -> None:
     ranks = made([1.0, 2.0, 2.9, 4.1, 4.2, 6.5], comparisons=10)
     assert len(ranks.groups) > 1
-    found = bars(draw(ranks))
+    found = bars(critical_difference_figure(ranks))
     assert len(found) == len(ranks.groups)
     for (first, last), (left, right, _) in zip(ranks.groups, found, strict=True):
         assert left == pytest.approx(ranks.ranks[first], abs=0.1)
@@ -68,12 +68,12 @@ def test_one_bar_a_group_and_none_lies_on_another() -> None:
 
 
 def test_no_bar_where_all_are_separable() -> None:
-    assert bars(draw(made([1.0, 2.0], comparisons=100))) == []
+    assert bars(critical_difference_figure(made([1.0, 2.0], comparisons=100))) == []
 
 
 @pytest.mark.parametrize("count", [2, 5, 31, 80])
 def test_all_names_are_shown_inside_the_picture_and_none_covers_another(count: int) -> None:
-    figure = draw(made(list(np.linspace(1.3, count - 0.3, count))))
+    figure = critical_difference_figure(made(list(np.linspace(1.3, count - 0.3, count))))
     figure.canvas.draw()
     boxes = {text.get_text(): text.get_window_extent() for text in figure.axes[0].texts}
     names = [text for text in boxes if "method_" in text]
@@ -88,12 +88,12 @@ def test_all_names_are_shown_inside_the_picture_and_none_covers_another(count: i
 
 
 def test_a_critical_difference_beyond_the_axis_says_so() -> None:
-    texts = [text.get_text() for text in draw(made([1.0, 2.0, 3.0], comparisons=2)).axes[0].texts]
+    texts = [text.get_text() for text in critical_difference_figure(made([1.0, 2.0, 3.0], comparisons=2)).axes[0].texts]
     assert any("longer than the axis" in text for text in texts)
 
 
 def test_the_note_says_that_comparisons_of_one_protocol_are_not_independent() -> None:
     ranks = made([1.2, 3.6])
-    assert any("read p as a guide" in text.get_text() for text in draw(ranks).axes[0].texts)
+    assert any("read p as a guide" in text.get_text() for text in critical_difference_figure(ranks).axes[0].texts)
     apart = dataclasses.replace(ranks, protocols=14)
-    assert not any("read p as a guide" in text.get_text() for text in draw(apart).axes[0].texts)
+    assert not any("read p as a guide" in text.get_text() for text in critical_difference_figure(apart).axes[0].texts)

@@ -11,7 +11,9 @@ import pytest
 
 from hashbench.cli.app import _run
 from hashbench.report.figures.kinds import KINDS
-from hashbench.results.folder import RunFolder, method_dir_name
+from hashbench.results.codes import RunCodes
+from hashbench.results.folder import RunFolder
+from hashbench.results.layout import method_dir_name
 from hashbench.results.record import ResultRecord
 
 
@@ -29,19 +31,20 @@ def store(root: Path, method: str = "dsh", bits: int = 8, seed: int = 0, **chang
         "dataset": "digits",
     }
     result = ResultRecord.model_validate(record | changes)
-    folder = RunFolder(root, result.protocol, method_dir_name(method, result.preset), bits, seed)
+    folder = RunFolder.at(root, result.protocol, method_dir_name(method, result.preset), bits, seed)
     rng = np.random.default_rng(seed)
     with folder.claim():
         folder.write_spec({})
-        folder.write_codes(
+        codes = RunCodes(
             query_codes=rng.integers(0, 256, (4, 1), dtype=np.uint8),
             database_codes=rng.integers(0, 256, (9, 1), dtype=np.uint8),
-            bits=bits,
             query_labels=np.arange(4) % 3,
             database_labels=np.arange(9) % 3,
             query_index=np.arange(4),
             database_index=np.arange(9),
+            bits=bits,
         )
+        folder.write_codes(codes)
         folder.write_result(result)
     return folder
 
@@ -136,7 +139,7 @@ def test_a_bad_result_and_bad_codes_are_named_left_out_and_the_exit_code_is_1(ru
     assert _run(call) == 1
     errors = capsys.readouterr().err.splitlines()
     assert sum("csq/8bit/seed1/result.json: schema version 99" in line for line in errors) == 1
-    assert sum("dsh/8bit/seed0/codes.npz: it cannot be read" in line for line in errors) == 1
+    assert sum("dsh/8bit/seed0/codes.npz: cannot be read" in line for line in errors) == 1
     assert (tmp_path / "f" / "topk-digits-8bit.png").exists()
     assert "codes.npz" in (tmp_path / "f" / "index.md").read_text()
 
@@ -146,7 +149,7 @@ def test_codes_that_no_run_has_say_why(runs, tmp_path, capsys):
         path.write_bytes(b"PK")
     message = refused(capsys, runs, "--out", tmp_path / "f", "--kinds", "topk")
     assert "no run has a readable codes.npz" in message
-    assert "it cannot be read" in message
+    assert "cannot be read" in message
 
 
 def test_help_names_every_kind(capsys):

@@ -13,18 +13,18 @@ from hashbench.evaluation import pack_codes
 from hashbench.evaluation.metrics import register
 from hashbench.report.figures import history, over_bits, retrieval
 from hashbench.report.figures.codes import codes_of_one_image
-from hashbench.report.figures.comparison import compare, settings
 from hashbench.report.figures.distances import distances
-from hashbench.report.figures.measured import Codes
+from hashbench.report.figures.measured import MeasuredCodes
 from hashbench.report.figures.sensitivity import sensitivity
+from hashbench.report.figures.series import group_series, settings
 from hashbench.report.figures.style import COLOURS, house_style, panels_of, styles
-from hashbench.results.collect import StoredRun
+from hashbench.results.folder import RunFolder
 from hashbench.results.record import ResultRecord
 
 BITS = 4
 
 
-def a_run(method: str = "dsh", bits: int = BITS, seed: int = 0, folder: Path = Path("nowhere"), **changes) -> StoredRun:
+def a_run(method: str = "dsh", bits: int = BITS, seed: int = 0, folder: Path = Path("nowhere"), **changes) -> RunFolder:
     values = {
         "fingerprint": "a1b2c3d4e5f6",
         "protocol": "digits",
@@ -36,13 +36,15 @@ def a_run(method: str = "dsh", bits: int = BITS, seed: int = 0, folder: Path = P
         "backbone": "small_conv",
         "dataset": "digits",
     }
-    return StoredRun(folder, ResultRecord.model_validate(values | changes))
+    run = RunFolder(folder)
+    run.record = ResultRecord.model_validate(values | changes)
+    return run
 
 
 def one(runs):
-    comparisons, labels = compare(runs)
-    (comparison,) = comparisons
-    return comparison, styles(labels)
+    groups, labels = group_series(runs)
+    (group,) = groups
+    return group, styles(labels)
 
 
 def axes_of(sheet, style):
@@ -77,8 +79,8 @@ def test_training_is_the_mean_over_seeds_with_its_spread():
         a_run(seed=0, history=epochs([4.0, 2.0, 1.0], [0.1, 0.3, 0.5])),
         a_run(seed=1, history=epochs([2.0, 2.0, 3.0], [0.3, 0.3, 0.9])),
     ]
-    comparison, style = one(runs)
-    (sheet,) = history.training(comparison)
+    group, style = one(runs)
+    (sheet,) = history.training(group)
     loss_axes, map_axes = axes_of(sheet, style)
     assert line(loss_axes, COLOURS[0]) == ([1, 2, 3], [3.0, 2.0, 2.0])
     x, y = line(map_axes, COLOURS[0])
@@ -91,31 +93,31 @@ def test_training_is_the_mean_over_seeds_with_its_spread():
 
 
 def test_one_seed_has_no_band():
-    comparison, style = one([a_run(history=epochs([2.0, 1.0], [0.1, 0.2]))])
-    (sheet,) = history.training(comparison)
+    group, style = one([a_run(history=epochs([2.0, 1.0], [0.1, 0.2]))])
+    (sheet,) = history.training(group)
     assert not axes_of(sheet, style)[0].collections
 
 
 def test_seeds_that_stopped_early_end_the_curve_and_missing_epochs_are_left_out():
     longer = epochs([4.0, 2.0, 1.0, 0.5])
     del longer[1]["loss"]
-    comparison, _ = one([a_run(seed=0, history=longer), a_run(seed=1, history=epochs([2.0, 2.0, 3.0]))])
-    curve = history.history_curve(comparison.series[0], "loss")
+    group, _ = one([a_run(seed=0, history=longer), a_run(seed=1, history=epochs([2.0, 2.0, 3.0]))])
+    curve = history.history_curve(group.series[0], "loss")
     assert curve.x.tolist() == [1, 3]
     assert curve.y.tolist() == [3.0, 2.0]
 
 
 def test_a_method_without_two_epochs_of_loss_is_not_in_the_training_figure():
-    comparison, _ = one([a_run("itq", history=[{"epoch": 1, "seconds": 1.0}]), a_run(history=epochs([2.0, 1.0]))])
-    (sheet,) = history.training(comparison)
+    group, _ = one([a_run("itq", history=[{"epoch": 1, "seconds": 1.0}]), a_run(history=epochs([2.0, 1.0]))])
+    (sheet,) = history.training(group)
     assert sheet.labels == ["dsh"]
     assert history.training(one([a_run("itq", history=epochs([1.0]))])[0]) == []
 
 
 def test_the_protocol_says_which_validation_metric_is_drawn():
     entries = [{"epoch": i, "loss": 1.0, "val_map": 0.1, "val_map@5000": i / 10} for i in (1, 2)]
-    comparison, style = one([a_run(history=entries, selection={"metric": "map@5000"})])
-    ax = axes_of(history.training(comparison)[0], style)[1]
+    group, style = one([a_run(history=entries, selection={"metric": "map@5000"})])
+    ax = axes_of(history.training(group)[0], style)[1]
     assert ax.get_ylabel() == "validation mAP@5000"
     assert line(ax, COLOURS[0])[1] == [0.1, 0.2]
 
@@ -124,8 +126,8 @@ def test_optimizers_are_compared_over_epochs_and_over_oracle_calls():
     twice = a_run("storm", history=epochs([3.0, 2.0], [0.3, 0.4], oracle_calls=[20.0, 40.0]), metrics={"map": 0.9})
     once = a_run("stom", history=epochs([4.0, 1.0], [0.1, 0.2], oracle_calls=[10.0, 20.0]))
     other = a_run("dsh", history=epochs([1.0, 1.0], [0.1, 0.2]))
-    comparison, style = one([once, twice, other])
-    (sheet,) = history.optimizers(comparison)
+    group, style = one([once, twice, other])
+    (sheet,) = history.optimizers(group)
     assert sheet.labels == ["storm", "stom"], "the better first, and only those that count oracle calls"
     axes = axes_of(sheet, style)
     assert [ax.get_xlabel() for ax in axes] == ["epoch", "oracle calls"] * 2
@@ -139,8 +141,8 @@ def test_diagnostics_are_whatever_a_method_logs_of_itself():
         {"epoch": i, "loss": 1.0, "lr": 0.1, "seconds": 1.0, "val_map": 0.5, "dual_active": i / 4, "note": "text"}
         for i in (1, 2)
     ]
-    comparison, style = one([a_run(history=entries)])
-    (sheet,) = history.diagnostics(comparison)
+    group, style = one([a_run(history=entries)])
+    (sheet,) = history.diagnostics(group)
     (ax,) = axes_of(sheet, style)
     assert ax.get_ylabel() == "share of non-zero duals"
     assert line(ax, COLOURS[0]) == ([1, 2], [0.25, 0.5])
@@ -160,8 +162,8 @@ def test_metrics_over_bits_with_seeds_and_ties():
         a_run(bits=64, seed=1, metrics=metrics(0.8)),
         a_run("lsh", bits=32, metrics={"map": 0.3}),
     ]
-    comparison, style = one(runs)
-    (sheet,) = over_bits.bits(comparison)
+    group, style = one(runs)
+    (sheet,) = over_bits.bits(group)
     curve = sheet.panels[0].curves["dsh"]
     assert curve.x.tolist() == [0, 2], "16 and 64 of 16, 32, 64"
     assert curve.y.tolist() == pytest.approx([0.5, 0.8])
@@ -184,8 +186,8 @@ def test_metrics_over_bits_with_seeds_and_ties():
 
 def test_precision_and_recall_over_bits():
     runs = [a_run(bits=b, metrics={"map": 0.5, "precision@r2": b / 100, "recall@r2": 1 / b}) for b in (16, 32)]
-    comparison, style = one(runs)
-    (sheet,) = over_bits.radius_bits(comparison)
+    group, style = one(runs)
+    (sheet,) = over_bits.radius_bits(group)
     precision, recall = axes_of(sheet, style)
     assert line(precision, COLOURS[0])[1] == [0.16, 0.32]
     assert line(recall, COLOURS[0])[1] == [1 / 16, 1 / 32]
@@ -227,8 +229,8 @@ def stored(tmp_path):
 
 def test_precision_at_t_is_the_mean_over_all_orders_of_ties(stored):
     runs = [stored(seed=seed) for seed in (0, 1)]
-    comparison, style = one(runs)
-    (sheet,) = retrieval.topk(comparison, Codes())
+    group, style = one(runs)
+    (sheet,) = retrieval.topk(group, MeasuredCodes())
     by_seed = []
     for seed in (0, 1):
         distance, relevant = stored.pairs["dsh", seed]
@@ -245,9 +247,9 @@ def test_precision_at_t_is_the_mean_over_all_orders_of_ties(stored):
 
 
 def test_precision_and_recall_within_each_radius(stored):
-    comparison, style = one([stored()])
+    group, style = one([stored()])
     distance, relevant = stored.pairs["dsh", 0]
-    (sheet,) = retrieval.radius(comparison, Codes())
+    (sheet,) = retrieval.radius(group, MeasuredCodes())
     precision, recall = axes_of(sheet, style)
     inside = [distance <= radius for radius in range(BITS + 1)]
     by_hand = [np.mean([r[i].mean() if i.any() else 0 for r, i in zip(relevant, ball, strict=True)]) for ball in inside]
@@ -257,9 +259,9 @@ def test_precision_and_recall_within_each_radius(stored):
 
 
 def test_precision_over_recall_ends_at_the_share_of_relevant_items(stored):
-    comparison, style = one([stored()])
+    group, style = one([stored()])
     _, relevant = stored.pairs["dsh", 0]
-    (sheet,) = retrieval.precision_recall(comparison, Codes())
+    (sheet,) = retrieval.precision_recall(group, MeasuredCodes())
     (ax,) = axes_of(sheet, style)
     x, y = line(ax, COLOURS[0])
     assert x == pytest.approx(np.linspace(0, 1, 101).tolist())
@@ -268,8 +270,8 @@ def test_precision_over_recall_ends_at_the_share_of_relevant_items(stored):
 
 
 def test_distance_distributions_and_their_means(stored):
-    comparison, style = one([stored(seed=seed) for seed in (0, 1)])
-    (sheet,) = distances(comparison, Codes())
+    group, style = one([stored(seed=seed) for seed in (0, 1)])
+    (sheet,) = distances(group, MeasuredCodes())
     cell = sheet.cells["dsh"]
     near, far, shares = [], [], []
     for seed in (0, 1):
@@ -286,8 +288,8 @@ def test_distance_distributions_and_their_means(stored):
 
 def test_separability_and_map_against_quantisation_error(stored):
     run = stored(metrics={"map": 0.7, "quantization_error": 0.2})
-    comparison, style = one([run])
-    (sheet,) = over_bits.tradeoff(comparison, Codes())
+    group, style = one([run])
+    (sheet,) = over_bits.tradeoff(group, MeasuredCodes())
     distance, relevant = stored.pairs["dsh", 0]
     left, right = axes_of(sheet, style)
     assert line(right, COLOURS[0]) == ([0.2], [0.7])
@@ -295,8 +297,8 @@ def test_separability_and_map_against_quantisation_error(stored):
 
 
 def test_the_code_of_one_image_before_and_after(stored):
-    comparison, style = one([stored("dsh"), stored("hashnet")])
-    (sheet,) = codes_of_one_image(comparison, Codes())
+    group, style = one([stored("dsh"), stored("hashnet")])
+    (sheet,) = codes_of_one_image(group, MeasuredCodes())
     assert "image 100" in sheet.heading
     axes = axes_of(sheet, style)
     for ax, outputs in zip(axes, sheet.cells.values(), strict=True):
@@ -308,27 +310,27 @@ def test_the_code_of_one_image_before_and_after(stored):
 
 def test_an_image_that_not_all_methods_kept_is_not_shown(stored, tmp_path):
     first, second = stored("dsh"), stored("hashnet")
-    path = second.folder / "codes.npz"
+    path = second.codes_path
     with np.load(path) as file:
         arrays = {name: file[name] for name in file.files}
     np.savez(path, **(arrays | {"query_index": np.array([102, 100, 7, 8, 9])}))
-    comparison, _ = one([first, second])
-    (sheet,) = codes_of_one_image(comparison, Codes())
+    group, _ = one([first, second])
+    (sheet,) = codes_of_one_image(group, MeasuredCodes())
     assert "image 100" in sheet.heading, "the first of the first method that both have"
     assert sheet.cells["hashnet"].tolist() == arrays["query_outputs"][1].tolist()
 
 
 def test_unreadable_codes_are_named_once_and_a_run_without_codes_is_passed_over(stored, tmp_path):
     good, bad, none = stored("dsh"), stored("hashnet"), stored("features")
-    (bad.folder / "codes.npz").write_bytes(b"PK rubbish")
-    (none.folder / "codes.npz").unlink()
-    comparison, _ = one([good, bad, none])
-    codes = Codes()
+    bad.codes_path.write_bytes(b"PK rubbish")
+    none.codes_path.unlink()
+    group, _ = one([good, bad, none])
+    codes = MeasuredCodes()
     for build in (retrieval.topk, distances, codes_of_one_image):
-        (sheet,) = build(comparison, codes)
+        (sheet,) = build(group, codes)
         assert list(sheet.sources) == ["dsh"]
     (problem,) = codes.problems
-    assert str(bad.folder / "codes.npz") in problem
+    assert str(bad.codes_path) in problem
 
 
 # --- sensitivity
@@ -343,8 +345,8 @@ def grid(values, **common):
 
 def test_a_heat_map_over_the_two_hyperparameters_that_differ():
     values = {(lam, sigma): lam * 10 + sigma for lam in (0.01, 0.05) for sigma in (0.1, 0.02, 0.3)}
-    comparison, style = one(grid(values, optimizer={"lr": 0.1}))
-    (sheet,) = sensitivity(comparison)
+    group, style = one(grid(values, optimizer={"lr": 0.1}))
+    (sheet,) = sensitivity(group)
     ax = axes_of(sheet, style)[0]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("sigma", "lam")
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0.02", "0.1", "0.3"]
@@ -374,32 +376,32 @@ def test_one_hyperparameter_or_a_sparse_grid_is_no_heat_map():
 
 def test_fingerprints_are_never_mixed_and_files_of_one_protocol_do_not_collide():
     runs = [a_run(history=epochs([2.0, 1.0])), a_run("csq", fingerprint="ffff0000ffff", history=epochs([4.0, 3.0]))]
-    comparisons, _ = compare(runs)
-    assert [[s.label for s in c.series] for c in comparisons] == [["dsh"], ["csq"]]
-    assert [c.name for c in comparisons] == ["digits-a1b2c3d4", "digits-ffff0000"]
+    groups, _ = group_series(runs)
+    assert [[s.label for s in c.series] for c in groups] == [["dsh"], ["csq"]]
+    assert [c.name for c in groups] == ["digits-a1b2c3d4", "digits-ffff0000"]
 
 
 def test_the_best_method_comes_first_unless_an_order_is_given():
     runs = [a_run(m, metrics={"map": v}) for m, v in (("lsh", 0.1), ("csq", 0.9), ("dsh", 0.5))]
-    assert compare(runs)[1] == ["csq", "dsh", "lsh"]
-    assert compare(runs, first=["dsh", "lsh"])[1] == ["dsh", "lsh", "csq"]
+    assert group_series(runs)[1] == ["csq", "dsh", "lsh"]
+    assert group_series(runs, first=["dsh", "lsh"])[1] == ["dsh", "lsh", "csq"]
 
 
 def test_variants_of_a_method_stand_together_where_the_best_of_them_stands():
     runs = [a_run(m, metrics={"map": v}) for m, v in (("x_a", 0.1), ("csq", 0.8), ("dsh", 0.5), ("x_b", 0.7))]
-    assert compare(runs)[1] == ["csq", "x_b", "x_a", "dsh"]
+    assert group_series(runs)[1] == ["csq", "x_b", "x_a", "dsh"]
 
 
 def test_settings_that_only_hyperparameters_tell_apart_are_told_apart():
     runs = [a_run(hparams={"alpha": alpha, "beta": 1}) for alpha in (0.1, 0.2)]
     runs += [a_run("csq", bits=bits, hparams={"alpha": bits}) for bits in (16, 32)]
-    assert sorted(compare(runs)[1]) == ["csq", "dsh (alpha=0.1)", "dsh (alpha=0.2)"]
+    assert sorted(group_series(runs)[1]) == ["csq", "dsh (alpha=0.1)", "dsh (alpha=0.2)"]
 
 
 def test_settings_say_what_the_label_of_own_hyperparameters_stands_for():
     runs = [a_run(preset=f"default+{i}", hparams={"lam": i, "optimizer": {"lr": 1}}) for i in (1, 2)]
-    (comparison,), _ = compare([*runs, a_run("csq")])
-    assert settings(comparison) == {"dsh@default+1": "lam=1", "dsh@default+2": "lam=2"}
+    (group,), _ = group_series([*runs, a_run("csq")])
+    assert settings(group) == {"dsh@default+1": "lam=1", "dsh@default+2": "lam=2"}
 
 
 @pytest.mark.parametrize("number", [1, 8, 9, 31])
@@ -421,8 +423,8 @@ def test_every_method_is_emphasised_once_and_grey_elsewhere():
         a_run(f"m{i:02}", history=epochs([2.0 + i, 1.0 + i], [0.1, 0.2]), metrics={"map": 1 - i / 100})
         for i in range(20)
     ]
-    comparison, style = one(runs)
-    (sheet,) = history.training(comparison)
+    group, style = one(runs)
+    (sheet,) = history.training(group)
     with house_style():
         pages = list(sheet.pages(style))
     assert [label for page in pages for label in page.labels] == [f"m{i:02}" for i in range(20)]

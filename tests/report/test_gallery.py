@@ -16,21 +16,22 @@ from hashbench.evaluation import evaluate, pack_codes
 from hashbench.report.gallery import choose, sections
 from hashbench.report.gallery_images import LARGEST, data_uri, is_crisp
 from hashbench.report.gallery_page import gallery_page
-from hashbench.results.finished import FinishedRun, StoredCodes
+from hashbench.results.codes import RunCodes
+from hashbench.results.folder import RunFolder
 
 ROWS, QUERIES, BITS = 60, 20, 4
 LABELS = np.random.default_rng(1).integers(0, 3, ROWS + QUERIES)
 
 
 @pytest.fixture
-def finished(tmp_path) -> FinishedRun:
+def finished(tmp_path) -> RunFolder:
     """A run of 20 queries, rows 60 .. 79, in a database of 60 items with few distinct codes; no files."""
     packed = pack_codes(np.random.default_rng(0).integers(0, 2, (ROWS + QUERIES, BITS)))
     query, database = np.arange(ROWS, ROWS + QUERIES), np.arange(ROWS)
-    codes = StoredCodes(packed[query], packed[database], LABELS[query], LABELS[database], query, database, BITS)
-    run = FinishedRun(tmp_path, None)
+    codes = RunCodes(packed[query], packed[database], LABELS[query], LABELS[database], query, database, BITS)
+    run = RunFolder(tmp_path)
     measured = evaluate(packed[query], packed[database], LABELS[query], LABELS[database], bits=BITS)
-    run.__dict__.update(codes=codes, per_query=measured.per_query)
+    run.codes, run.per_query = codes, measured.per_query
     return run
 
 

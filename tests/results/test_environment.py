@@ -56,7 +56,7 @@ print("ok")
 
 
 def test_results_import_neither_torch_nor_pandas(start_python) -> None:
-    modules = "folder record environment statistics collect leaderboard sections published atomic"
+    modules = "folder layout claim codes find flat record environment statistics leaderboard sections published atomic"
     code = f"""
 import sys, importlib
 for name in "{modules}".split():

@@ -13,16 +13,16 @@ import pandas as pd
 import pytest
 
 from hashbench.errors import UserError
-from hashbench.results.collect import row_key
+from hashbench.results.find import find_runs
 from hashbench.results.known_metric import known_metric
 from hashbench.results.leaderboard import (
-    collect,
     headings,
     sections,
     table,
     to_csv,
     to_markdown,
 )
+from hashbench.results.record import row_key
 
 HEADER = (
     "protocol,fingerprint,backbone,method,preset,bits,seeds,"
@@ -296,7 +296,8 @@ def test_a_thousand_runs_are_all_counted(tmp_path: Path, make_record) -> None:
         folder.mkdir(parents=True)
         record = make_record(method, bits, seed, metrics=values, history=history)
         (folder / "result.json").write_text(record.to_json(), encoding="utf-8")
-    records, problems, _ = collect(tmp_path)
+    found = find_runs(tmp_path)
+    records, problems = found.records, found.problems
     frame = table(records)
     text = to_csv(frame) + to_markdown(frame, differences=headings(records))
     assert problems == []

@@ -14,12 +14,14 @@ from pydantic import ValidationError
 
 from hashbench.errors import RunFailedError, UserError
 from hashbench.results.atomic import write_bytes
-from hashbench.results.folder import RunFolder, method_dir_name, protocol_dir_name
+from hashbench.results.codes import RunCodes
+from hashbench.results.folder import RunFolder
+from hashbench.results.layout import method_dir_name, protocol_dir_name
 
 HOLD = """
 import sys, time
 from hashbench.results.folder import RunFolder
-with RunFolder(sys.argv[1], "digits", "dsh", 16, 0).claim():
+with RunFolder.at(sys.argv[1], "digits", "dsh", 16, 0).claim():
     print("held", flush=True)
     time.sleep(60)
 """
@@ -27,7 +29,7 @@ with RunFolder(sys.argv[1], "digits", "dsh", 16, 0).claim():
 
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
-    return RunFolder(tmp_path / "runs", "digits", "dsh", 16, 0)
+    return RunFolder.at(tmp_path / "runs", "digits", "dsh", 16, 0)
 
 
 def one_line(error: BaseException) -> str:
@@ -41,7 +43,7 @@ def one_line(error: BaseException) -> str:
 
 def test_path_has_the_parts_of_the_design(tmp_path: Path) -> None:
     protocol = protocol_dir_name("digits", "a1b2c3d4e5f6", overridden=True)
-    folder = RunFolder(tmp_path, protocol, method_dir_name("dsh", "custom-1a2b3c"), 48, 7)
+    folder = RunFolder.at(tmp_path, protocol, method_dir_name("dsh", "custom-1a2b3c"), 48, 7)
     assert folder.path == tmp_path / "digits-a1b2c3d4" / "dsh@custom-1a2b3c" / "48bit" / "seed7"
     assert protocol_dir_name("digits", "a1b2c3d4e5f6", overridden=False) == "digits"
     assert [method_dir_name("dsh", p) for p in (None, "", "default", "release")] == ["dsh"] * 3 + ["dsh@release"]
@@ -50,9 +52,9 @@ def test_path_has_the_parts_of_the_design(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["..", "a/b", "", ".hidden", "a b", "a\nb"])
 def test_a_name_that_is_no_folder_name_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError):
-        RunFolder(tmp_path, name, "dsh", 16, 0)
+        RunFolder.at(tmp_path, name, "dsh", 16, 0)
     with pytest.raises(UserError):
-        RunFolder(tmp_path, "digits", name, 16, 0)
+        RunFolder.at(tmp_path, "digits", name, 16, 0)
 
 
 def test_states_follow_the_files(folder: RunFolder, make_record) -> None:
@@ -64,7 +66,54 @@ def test_states_follow_the_files(folder: RunFolder, make_record) -> None:
         assert folder.state == "unfinished"
         folder.write_result(make_record())
         assert folder.state == "finished"
-    assert folder.read_result() == make_record()
+    assert folder.record == make_record()
+
+
+def test_the_root_of_all_runs_is_found_from_any_run_folder(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert RunFolder.at("runs", "digits", "dsh", 16, 0).out == Path("runs")
+    assert RunFolder.at(".", "digits", "dsh", 16, 0).out == Path()
+    assert RunFolder.at(tmp_path, "digits", "dsh", 16, 0).out == tmp_path
+    (tmp_path / "digits" / "dsh" / "16bit" / "seed0").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "digits" / "dsh" / "16bit")
+    assert RunFolder("seed0").out == tmp_path
+    assert RunFolder("/copy").out == Path("/")
+
+
+def test_a_folder_without_spec_and_result_is_absent_whatever_else_is_in_it(folder: RunFolder) -> None:
+    folder.path.mkdir(parents=True)
+    folder.log_path.write_text("refused")
+    assert folder.state == "absent"
+
+
+def test_checkpoints_of_a_withdrawn_run_are_not_taken_for_those_of_the_next(folder: RunFolder) -> None:
+    def checkpoint() -> bool:
+        return (folder.checkpoints_path / "epoch_9.pth").exists()
+
+    with folder.claim():
+        folder.checkpoints_path.mkdir()
+        (folder.checkpoints_path / "epoch_9.pth").write_text("")
+        folder.write_spec({"method": "dsh"})
+        assert not checkpoint()
+        folder.checkpoints_path.mkdir()
+        (folder.checkpoints_path / "epoch_9.pth").write_text("")
+        folder.write_spec({"method": "dsh"})
+        assert checkpoint(), "those of a run that is begun are its own"
+
+
+def test_all_begun_runs_of_a_place_are_found_and_no_others(tmp_path: Path) -> None:
+    begun = [("digits", "dsh"), ("digits", "dsh@release"), ("digits-0123abcd", "dsh"), ("digits-0123abcd", "dsh@own")]
+    others = [("digits-linf", "dsh"), ("digits2", "dsh"), ("digits", "dsh2"), ("digits", "dsh_own")]
+    for protocol, method in [*begun, *others]:
+        for bits, seed in ((16, 0), (16, 1), (8, 0)):
+            run = RunFolder.at(tmp_path, protocol, method, bits, seed)
+            with run.claim():
+                run.write_spec({})
+    with RunFolder.at(tmp_path, "digits-ffffffff", "dsh", 16, 0).claim():
+        pass  # claimed, never begun
+    found = RunFolder.all_begun(tmp_path, protocol="digits", method="dsh", bits=16, seed=0)
+    assert [run.path for run in found] == [tmp_path / p / m / "16bit" / "seed0" for p, m in sorted(begun)]
+    assert RunFolder.all_begun(tmp_path / "nowhere", protocol="digits", method="dsh", bits=16, seed=0) == []
 
 
 # --- one writer
@@ -79,8 +128,8 @@ def test_second_process_is_refused_and_told_who_holds(folder: RunFolder, tmp_pat
     assert f"process {holder.pid}" in text
     assert str(folder.path) in text
     assert "--out" in text
-    assert not RunFolder(tmp_path / "runs", "digits", "dsh", 16, 1).path.exists()
-    with RunFolder(tmp_path / "runs", "digits", "dsh", 16, 1).claim():
+    assert not RunFolder.at(tmp_path / "runs", "digits", "dsh", 16, 1).path.exists()
+    with RunFolder.at(tmp_path / "runs", "digits", "dsh", 16, 1).claim():
         pass  # another seed is free
 
 
@@ -96,7 +145,7 @@ def test_killed_holder_lets_go_and_its_leftovers_vanish(folder: RunFolder, tmp_p
 
 
 def test_claim_holds_within_one_process_and_ends_with_the_body(folder: RunFolder) -> None:
-    again = RunFolder(folder.path.parents[3], "digits", "dsh", 16, 0)
+    again = RunFolder.at(folder.path.parents[3], "digits", "dsh", 16, 0)
     with folder.claim(), pytest.raises(UserError, match=f"process {os.getpid()}"), again.claim():
         pass
     with pytest.raises(ZeroDivisionError), folder.claim():
@@ -113,7 +162,7 @@ def test_resume_with_the_same_spec_passes(folder: RunFolder) -> None:
     with folder.claim():
         folder.write_spec(spec)
         folder.check_spec(spec)
-    assert folder.read_spec() == {"method": "dsh", "shape": [1, 2], "lr": 0.1, "n": 3}
+    assert folder.spec == {"method": "dsh", "shape": [1, 2], "lr": 0.1, "n": 3}
 
 
 def test_resume_with_another_spec_names_keys_and_both_values(folder: RunFolder) -> None:
@@ -137,11 +186,11 @@ def test_a_key_of_one_side_only_differs(folder: RunFolder) -> None:
 
 def test_nothing_to_resume_and_corrupt_spec_are_user_errors(folder: RunFolder) -> None:
     with pytest.raises(UserError, match="no run to resume"):
-        folder.read_spec()
+        _ = folder.spec
     with folder.claim():
         (folder.path / "spec.json").write_text("{")
     with pytest.raises(UserError, match=r"spec\.json: corrupt"):
-        folder.read_spec()
+        _ = folder.spec
 
 
 # --- arrays
@@ -163,9 +212,9 @@ def codes(bits: int = 12, rows: int = 5) -> dict:
 def test_codes_come_back_under_the_names_of_the_design(folder: RunFolder) -> None:
     given = codes()
     with folder.claim():
-        folder.write_codes(**given)
+        folder.write_codes(RunCodes(**given))
         first = (folder.path / "codes.npz").read_bytes()
-        folder.write_codes(**given)
+        folder.write_codes(RunCodes(**given))
     assert (folder.path / "codes.npz").read_bytes() == first, "equal codes, equal file"
     with np.load(folder.path / "codes.npz", allow_pickle=False) as found:
         assert set(found) == set(given)
@@ -177,7 +226,7 @@ def test_codes_come_back_under_the_names_of_the_design(folder: RunFolder) -> Non
 def test_outputs_of_the_first_queries_may_be_kept(folder: RunFolder) -> None:
     outputs = np.linspace(-1, 1, 12).reshape(1, 12)
     with folder.claim():
-        folder.write_codes(**codes(), query_outputs=outputs)
+        folder.write_codes(RunCodes(**codes(), query_outputs=outputs))
     with np.load(folder.path / "codes.npz", allow_pickle=False) as found:
         assert found["query_outputs"].dtype == np.float32
         np.testing.assert_allclose(found["query_outputs"], outputs, atol=1e-7)
@@ -198,7 +247,7 @@ def test_outputs_of_the_first_queries_may_be_kept(folder: RunFolder) -> None:
 def test_codes_that_do_not_fit_together_are_refused(folder: RunFolder, wrong: dict) -> None:
     with folder.claim():
         with pytest.raises(ValueError):
-            folder.write_codes(**(codes() | wrong))
+            folder.write_codes(RunCodes(**(codes() | wrong)))
         assert not (folder.path / "codes.npz").exists()
 
 
@@ -212,12 +261,74 @@ def test_per_query_values_come_back(folder: RunFolder) -> None:
             np.testing.assert_array_equal(found[name], value)
 
 
+def test_what_was_written_is_what_is_read(folder: RunFolder, make_record) -> None:
+    first, second = (codes() | {"database_index": index} for index in (np.arange(5), np.arange(5, 10)))
+    with folder.claim():
+        for given, value in ((first, 0.25), (second, 0.75)):
+            folder.write_spec({"value": value})
+            folder.write_codes(RunCodes(**given, query_outputs=np.full((1, 12), value)))
+            folder.write_per_query({"ap": np.array([value, np.nan])})
+            folder.write_result(make_record(value=value))
+            assert folder.spec == {"value": value}
+            np.testing.assert_array_equal(folder.codes.database_index, given["database_index"])
+            np.testing.assert_array_equal(folder.per_query["ap"], [value, np.nan])
+            assert folder.record.metrics["map"] == value
+            outputs = folder.read_query_outputs()
+            assert outputs is not None
+            assert (outputs.outputs.tolist(), outputs.images.tolist()) == ([[value] * 12], [7])
+
+
+def test_a_run_that_keeps_no_outputs_or_no_codes_says_so(folder: RunFolder, make_record) -> None:
+    with folder.claim():
+        folder.write_result(make_record())
+        assert folder.read_query_outputs() is None
+        with pytest.raises(UserError, match=r"this run has no codes\.npz: dsh makes no codes"):
+            _ = folder.codes
+        with pytest.raises(UserError, match=r"per_query\.npz: missing"):
+            _ = folder.per_query
+        with pytest.raises(UserError, match=r"spec\.json: missing, though the run is finished"):
+            _ = folder.spec
+        folder.write_codes(RunCodes(**codes()))
+        assert folder.read_query_outputs() is None
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"bits": 17}, "do not fit together (query_codes: uint8 (2, 2), want uint8 (rows, 3))"),
+        ({"bits": "twelve"}, "do not fit together"),
+        ({"bits": np.arange(2)}, "do not fit together"),
+        ({"query_index": np.int64(3)}, "do not fit together (query_index: (), query_codes has 2 rows)"),
+        ({"database_labels": None}, "it lacks database_labels; there is query_codes"),
+    ],
+)
+def test_stored_codes_that_do_not_fit_together_are_one_line(folder: RunFolder, change: dict, said: str) -> None:
+    arrays = {name: value for name, value in (codes() | change).items() if value is not None}
+    folder.path.mkdir(parents=True)
+    np.savez(folder.codes_path, **arrays)
+    with pytest.raises(UserError) as caught:
+        folder.read_codes()
+    assert one_line(caught.value).startswith(f"{folder.codes_path}: ")
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("cut", [0, 10, 700, -1])
+def test_damaged_codes_are_one_line(folder: RunFolder, cut: int) -> None:
+    with folder.claim():
+        folder.write_codes(RunCodes(**codes(), query_outputs=np.zeros((2, 12))))
+    folder.codes_path.write_bytes(folder.codes_path.read_bytes()[:cut])
+    for read in (folder.read_codes, folder.read_query_outputs):
+        with pytest.raises(UserError) as caught:
+            read()
+        assert f"{folder.codes_path}: cannot be read (" in one_line(caught.value)
+
+
 # --- when the disk says no
 
 
 def test_out_below_a_file_is_a_user_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError) as caught, RunFolder(tmp_path / "file", "digits", "dsh", 16, 0).claim():
+    with pytest.raises(UserError) as caught, RunFolder.at(tmp_path / "file", "digits", "dsh", 16, 0).claim():
         pass
     assert "cannot write to" in one_line(caught.value)
 
@@ -225,7 +336,7 @@ def test_out_below_a_file_is_a_user_error(tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
 def test_out_without_the_right_to_write_is_a_user_error(tmp_path: Path) -> None:
     (tmp_path / "locked").mkdir(mode=0o500)
-    with pytest.raises(UserError), RunFolder(tmp_path / "locked", "digits", "dsh", 16, 0).claim():
+    with pytest.raises(UserError), RunFolder.at(tmp_path / "locked", "digits", "dsh", 16, 0).claim():
         pass
 
 
@@ -254,7 +365,7 @@ def test_full_disk_leaves_the_old_file_and_nothing_else(folder: RunFolder, make_
         monkeypatch.undo()
         assert "No space left" in one_line(caught.value)
         assert sorted(p.name for p in folder.path.iterdir()) == before
-        assert folder.read_result().metrics["map"] == 0.25
+        assert folder.record.metrics["map"] == 0.25
 
 
 def test_write_that_the_system_cuts_off_leaves_nothing(tmp_path: Path, start_python) -> None:
@@ -302,7 +413,7 @@ from pathlib import Path
 root, template, runs = sys.argv[1], load_record(Path(sys.argv[2])), int(sys.argv[3])
 done = 0
 for seed in range(runs):
-    folder = RunFolder(root, "digits", "dsh", 16, seed)
+    folder = RunFolder.at(root, "digits", "dsh", 16, seed)
     try:
         with folder.claim():
             if folder.state != "finished":
@@ -321,8 +432,8 @@ def test_eight_processes_under_one_folder_lose_nothing(tmp_path: Path, store_rec
     outcomes = [worker.communicate() for worker in workers]
     assert [worker.returncode for worker in workers] == [0] * 8, outcomes
     assert sum(int(out) for out, _ in outcomes) == 24, "every run was done by exactly one of them"
-    folders = [RunFolder(tmp_path / "runs", "digits", "dsh", 16, seed) for seed in range(24)]
-    assert [folder.read_result().seed for folder in folders] == list(range(24))
+    folders = [RunFolder.at(tmp_path / "runs", "digits", "dsh", 16, seed) for seed in range(24)]
+    assert [folder.record.seed for folder in folders] == list(range(24))
     assert not list((tmp_path / "runs").rglob("*.tmp"))
 
 
@@ -332,7 +443,7 @@ from hashbench.results.folder import RunFolder
 from hashbench.results.record import load_record
 from pathlib import Path
 template = load_record(Path(sys.argv[2]))
-folder = RunFolder(sys.argv[1], "digits", "dsh", 16, 0)
+folder = RunFolder.at(sys.argv[1], "digits", "dsh", 16, 0)
 with folder.claim():
     print("go", flush=True)
     number = 0
@@ -345,7 +456,7 @@ with folder.claim():
 
 def test_sigkill_while_writing_leaves_a_whole_result(tmp_path: Path, store_record, make_record, start_python) -> None:
     template = store_record(tmp_path / "template", make_record()).result_path
-    folder = RunFolder(tmp_path / "runs", "digits", "dsh", 16, 0)
+    folder = RunFolder.at(tmp_path / "runs", "digits", "dsh", 16, 0)
     rounds = 8
     for number in range(rounds):
         writer = start_python(WRITE_FOREVER, tmp_path / "runs", template)

@@ -15,7 +15,7 @@ import fake_slurm
 import pytest
 
 from hashbench.errors import UserError
-from hashbench.results.collect import collect
+from hashbench.results.find import find_runs
 from hashbench.sweeps.executors.slurm import SlurmExecutor
 
 needs_submitit = pytest.mark.skipif(
@@ -263,6 +263,6 @@ def test_ctrl_c_cancels_the_jobs_and_the_next_call_completes(plugin, tmp_path):
     sweep = start(plugin, tmp_path, words)
     out, err = sweep.communicate(timeout=300)
     assert (sweep.returncode, out.splitlines()[0]) == (0, "1 done, 0 finished before, 0 failed"), err
-    assert collect(tmp_path / "runs").problems == []
+    assert find_runs(tmp_path / "runs").problems == []
     (log,) = (tmp_path / "runs").rglob("toy/**/log.txt")
     assert "resumed after epoch" in log.read_text()

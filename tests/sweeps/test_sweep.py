@@ -14,8 +14,7 @@ from hashbench.catalog import load_catalog
 from hashbench.catalog.request import resolve
 from hashbench.engine.run import run
 from hashbench.errors import Interrupted
-from hashbench.results.collect import collect
-from hashbench.results.folder import RunFolder, is_in_use
+from hashbench.results.find import find_runs
 from hashbench.sweeps.estimate import Durations, in_words
 from hashbench.sweeps.executors.local import LocalExecutor
 from hashbench.sweeps.sweep import find_run, kinds_of, sweep
@@ -81,7 +80,7 @@ def test_processes_run_skip_report_and_complete(specs, said, tmp_path):
     assert "left" not in said[-1]
     again = sweep(specs("toy", seeds=(0, 1, 2)), lambda: LocalExecutor(1), said.append)
     assert (len(again.done), again.skipped) == (1, 2)
-    collected = collect(tmp_path / "runs")
+    collected = find_runs(tmp_path / "runs")
     assert len(collected.records) == 3
     assert collected.problems == []
 
@@ -97,9 +96,9 @@ def test_a_run_is_found_only_if_it_is_the_same(specs, inline):
     (spec,) = specs("toy_shallow")
     assert find_run(spec) is None
     inline([spec])
-    folder, finished = find_run(spec)
-    assert finished
-    assert folder.name == "seed0"
+    run = find_run(spec)
+    assert run.state == "finished"
+    assert run.path.name == "seed0"
     (other,) = specs("toy_shallow", sets=["protocol.topk=[7]"])
     assert find_run(other) is None
 
@@ -108,12 +107,12 @@ def test_a_crash_is_reported_with_its_reason_and_the_log_has_the_rest(specs, inl
     (spec,) = specs("crashing")
     outcome = inline([spec])
     (failure,) = outcome.failed
-    folder, finished = find_run(spec)
+    run = find_run(spec)
     (line,) = [number for number, text in enumerate(faulty_plugin.METHODS.splitlines(), 1) if "out of luck" in text]
-    log = folder / "log.txt"
+    log = run.path / "log.txt"
     assert failure.failure == f"RuntimeError: out of luck (faulty_methods.py, line {line}; traceback in {log})"
-    assert not finished
-    assert "Traceback" in (folder / "log.txt").read_text()
+    assert run.state == "unfinished"
+    assert "Traceback" in log.read_text()
     assert len(inline([spec]).done) == 1, "the next call tries it again"
 
 
@@ -144,7 +143,7 @@ def test_ctrl_c_keeps_what_is_finished(specs, inline, tmp_path):
     todo = specs("toy_shallow", seeds=(0, 1, 2))
     with pytest.raises(Interrupted, match=r"2 runs finished in this call.*the same command goes on"):
         inline(todo, interrupt_after=2)
-    assert len(collect(tmp_path / "runs").records) == 2
+    assert len(find_runs(tmp_path / "runs").records) == 2
     outcome = inline(todo)
     assert (len(outcome.done), outcome.skipped) == (1, 2)
 
@@ -152,17 +151,17 @@ def test_ctrl_c_keeps_what_is_finished(specs, inline, tmp_path):
 def test_a_run_that_another_process_holds_is_left_to_it(specs, inline, said, catalog):
     (spec,) = specs("toy_shallow")
     run(spec, catalog)
-    folder, _ = find_run(spec)
+    ran = find_run(spec)
+    folder = ran.path
     (folder / "result.json").rename(folder / "kept")
-    ran = RunFolder(spec.out, *folder.relative_to(spec.out).parts[:2], spec.bits, spec.seed)
     with ran.claim():
-        assert is_in_use(folder)
+        assert ran.is_in_use
         # The other process is done when this one comes to look again.
         outcome = inline(
             [spec, *specs("toy_shallow", seeds=(1,))],
             on_idle=lambda: (folder / "kept").exists() and (folder / "kept").rename(folder / "result.json"),
         )
-    assert not is_in_use(folder)
+    assert not ran.is_in_use
     assert (len(outcome.done), outcome.skipped, outcome.failed) == (1, 1, [])
     assert "another process is doing some of these runs: they are left to it" in said
 
@@ -172,7 +171,7 @@ def test_a_full_disk_stops_the_sweep_and_spoils_nothing(specs, inline, said, tmp
     fsync = os.fsync
 
     def full(descriptor):
-        if len(collect(tmp_path / "runs").records) >= 1:
+        if len(find_runs(tmp_path / "runs").records) >= 1:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         fsync(descriptor)
 
@@ -182,7 +181,7 @@ def test_a_full_disk_stops_the_sweep_and_spoils_nothing(specs, inline, said, tmp
     assert (len(outcome.done), len(outcome.failed), outcome.no_room, outcome.not_begun) == (1, 1, True, 2)
     assert "No space left on device" in str(outcome.failed[0])
     assert not list((tmp_path / "runs").rglob("*.tmp"))
-    collected = collect(tmp_path / "runs")
+    collected = find_runs(tmp_path / "runs")
     assert len(collected.records) == 1
     assert collected.problems == []
     outcome = inline(todo)

@@ -12,7 +12,7 @@ import sys
 import pytest
 from executor_helpers import is_alive, wait_until
 
-from hashbench.results.collect import collect
+from hashbench.results.find import find_runs
 
 # One process works off: the shallow method in no time, then the deep one, slow enough to be hit in the middle.
 SWEEP = ["sweep", "--methods", "toy_shallow,toy", "--bits", "8", "--seeds", "0", "--jobs", "1", "--epochs", "25"]
@@ -53,15 +53,15 @@ def sweeping(plugin, tmp_path):
 
 
 def assert_next_call_completes(plugin, out):
-    assert len(collect(out).records) == 1, "the first run was finished and stays so"
-    assert collect(out).problems == []
+    assert len(find_runs(out).records) == 1, "the first run was finished and stays so"
+    assert find_runs(out).problems == []
     code, said, err = finish(start(plugin, out, SWEEP))
     assert (code, said.splitlines()[0]) == (0, "1 done, 1 finished before, 0 failed"), err
     assert_whole(out)
 
 
 def assert_whole(out):
-    collected = collect(out)
+    collected = find_runs(out)
     assert sorted(record.method for record in collected.records) == ["toy", "toy_shallow"]
     assert collected.problems == []
     (log,) = out.rglob("toy/**/log.txt")
@@ -130,11 +130,11 @@ def test_files_that_cannot_grow_stop_the_sweep_and_the_next_call_completes(plugi
     last = err.strip().splitlines()[-1]
     assert re.fullmatch(r"error: no room to write in .*: 2 runs were not begun; .* the same command goes on", last)
     assert "Traceback" not in err
-    assert len(collect(out).records) == 1
+    assert len(find_runs(out).records) == 1
     code, said, _ = finish(start(plugin, out, [*words, "--seeds", "0-1"]))
     assert (code, said.splitlines()[0]) == (0, "3 done, 1 finished before, 0 failed")
-    assert len(collect(out).records) == 4
-    assert collect(out).problems == []
+    assert len(find_runs(out).records) == 4
+    assert find_runs(out).problems == []
 
 
 @pytest.mark.parametrize("number", [2, pytest.param(8, marks=pytest.mark.slow)])
@@ -146,6 +146,6 @@ def test_sweeps_over_one_folder_share_the_work_and_lose_nothing(plugin, tmp_path
     done = [re.match(r"(\d+) done, (\d+) finished before, 0 failed", out) for _, out, _ in ends]
     assert sum(int(match[1]) for match in done) == 6, "every run was done by exactly one of them"
     assert all(int(match[1]) + int(match[2]) == 6 for match in done)
-    collected = collect(tmp_path / "runs")
+    collected = find_runs(tmp_path / "runs")
     assert len(collected.records) == 6
     assert collected.problems == []

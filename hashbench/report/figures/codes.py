@@ -11,25 +11,25 @@ from matplotlib.patches import Patch
 
 from hashbench.evaluation import binarize
 from hashbench.report.figures.canvas import Canvas
-from hashbench.report.figures.comparison import Comparison
 from hashbench.report.figures.grid import GridSheet
-from hashbench.report.figures.measured import Codes
+from hashbench.report.figures.measured import MeasuredCodes
+from hashbench.report.figures.series import SeriesGroup
 from hashbench.report.figures.style import DISSIMILAR, SIMILAR
 
 
-def codes_of_one_image(comparison: Comparison, codes: Codes) -> list[CodeSheet]:
+def codes_of_one_image(group: SeriesGroup, codes: MeasuredCodes) -> list[CodeSheet]:
     """One sheet per code length; the image is the first test query that every series has kept the outputs of."""
     sheets = []
-    for bits in comparison.bits:
-        kept = {one.label: codes.query_outputs(one) for one in comparison.at(bits)}
+    for bits in group.bits:
+        kept = {one.label: codes.query_outputs(one) for one in group.at(bits)}
         found = {label: outputs for label, outputs in kept.items() if outputs is not None and len(outputs.images)}
         common = set.intersection(*({int(i) for i in outputs.images} for outputs in found.values())) if found else set()
         if common:
             first = next(iter(found.values()))
             image = next(int(i) for i in first.images if int(i) in common)
             cells = {label: o.outputs[list(o.images).index(image)] for label, o in found.items()}
-            name, heading = f"codes-{comparison.name}-{bits}bit", f"{comparison.heading} · {bits} bits · image {image}"
-            sources = {one.label: [one] for one in comparison.at(bits) if one.label in cells}
+            name, heading = f"codes-{group.name}-{bits}bit", f"{group.heading} · {bits} bits · image {image}"
+            sources = {one.label: [one] for one in group.at(bits) if one.label in cells}
             sheets.append(CodeSheet(name, heading, _CAPTION, sources, cells))
     return sheets
 

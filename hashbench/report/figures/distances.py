@@ -10,10 +10,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from hashbench.report.figures.canvas import Canvas
-from hashbench.report.figures.comparison import Comparison
 from hashbench.report.figures.grid import GridSheet
-from hashbench.report.figures.measured import Codes
+from hashbench.report.figures.measured import MeasuredCodes
 from hashbench.report.figures.over_bits import mean_distances
+from hashbench.report.figures.series import SeriesGroup
 from hashbench.report.figures.sheet import Floats
 from hashbench.report.figures.style import DISSIMILAR, SIMILAR
 
@@ -32,12 +32,12 @@ class Distribution(NamedTuple):
     mean_dissimilar: float
 
 
-def distances(comparison: Comparison, codes: Codes) -> list[DistanceSheet]:
+def distances(group: SeriesGroup, codes: MeasuredCodes) -> list[DistanceSheet]:
     """One sheet per code length."""
     sheets = []
-    for bits in comparison.bits:
+    for bits in group.bits:
         cells = {}
-        for series in comparison.at(bits):
+        for series in group.at(bits):
             if curves := codes.curves(series):
                 near, far = np.mean([mean_distances(one) for one in curves], axis=0)
                 similar, dissimilar = (
@@ -46,8 +46,8 @@ def distances(comparison: Comparison, codes: Codes) -> list[DistanceSheet]:
                 )
                 cells[series.label] = Distribution(similar, dissimilar, float(near), float(far))
         if cells:
-            name, heading = f"distances-{comparison.name}-{bits}bit", f"{comparison.heading} · {bits} bits"
-            sources = {one.label: [one] for one in comparison.at(bits) if one.label in cells}
+            name, heading = f"distances-{group.name}-{bits}bit", f"{group.heading} · {bits} bits"
+            sources = {one.label: [one] for one in group.at(bits) if one.label in cells}
             sheets.append(DistanceSheet(name, heading, _CAPTION, sources, cells))
     return sheets
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from hashbench.errors import UserError, did_you_mean
-from hashbench.report.figures.comparison import Comparison, compare, settings
 from hashbench.report.figures.kinds import KINDS, STUDIES
-from hashbench.report.figures.measured import Codes
+from hashbench.report.figures.measured import MeasuredCodes
+from hashbench.report.figures.series import SeriesGroup, group_series, settings
 from hashbench.report.figures.sheet import Page, Sheet
 from hashbench.report.figures.studies import study_sheet
 from hashbench.report.figures.style import house_style, styles
-from hashbench.results.atomic import explained, write_bytes, write_text
-from hashbench.results.collect import StoredRun
+from hashbench.results.atomic import write_bytes, write_errors_explained, write_text
+from hashbench.results.folder import RunFolder
 
 if TYPE_CHECKING:
     from hashbench.tuning.study import Study
@@ -28,7 +28,7 @@ _METADATA: dict[str, dict[str, None]] = {"png": {"Software": None}, "pdf": {"Cre
 
 
 class Drawn(NamedTuple):
-    """What `draw` made.
+    """What `draw_figures` made.
 
     Attributes:
         files: all figure files, by kind, in the order in which they were drawn.
@@ -62,8 +62,8 @@ def _known(what: str, names: Sequence[str], known: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def draw(
-    runs: Sequence[StoredRun],
+def draw_figures(
+    runs: Sequence[RunFolder],
     out: Path,
     *,
     studies: Sequence[tuple[Path, Study]] = (),
@@ -94,10 +94,10 @@ def draw(
             raise UserError(
                 f"two studies are named {path.stem}, and so would be their figures: rename one, or draw it apart"
             )
-    comparisons, labels = compare(runs, first=first)
+    groups, labels = group_series(runs, first=first)
     _prepare(out)
-    codes = Codes()
-    sheets, skipped = _sheets(asked or list(KINDS), comparisons, codes, studies)
+    codes = MeasuredCodes()
+    sheets, skipped = _sheets(asked or list(KINDS), groups, codes, studies)
     if skipped and asked:
         kind, needs = next(iter(skipped.items()))
         hint = f" ({codes.problems[0]})" if codes.problems else ""
@@ -117,8 +117,8 @@ def draw(
                     lines.append(_index_line(made, sheet, page))
     notes = [f"- {kind}: not drawn: no run has {needs}." for kind, needs in skipped.items()]
     notes += [f"- {problem}" for problem in codes.problems]
-    for comparison in comparisons:
-        notes += [f"- {comparison.name}: {label}: {text}" for label, text in settings(comparison).items()]
+    for group in groups:
+        notes += [f"- {group.name}: {label}: {text}" for label, text in settings(group).items()]
     write_text(out / INDEX, "\n".join([*lines, *(["", *notes] if notes else [])]) + "\n")
     return Drawn(files, skipped, codes.problems)
 
@@ -127,13 +127,13 @@ _INDEX_HEAD = ["| file | shows | protocol | runs |", "| --- | --- | --- | --- |"
 
 
 def _sheets(
-    kinds: Sequence[str], comparisons: Sequence[Comparison], codes: Codes, studies: Sequence[tuple[Path, Study]]
+    kinds: Sequence[str], groups: Sequence[SeriesGroup], codes: MeasuredCodes, studies: Sequence[tuple[Path, Study]]
 ) -> tuple[dict[str, list[Sheet]], dict[str, str]]:
     """The sheets of each kind that has any, and what is missing for the others."""
     sheets: dict[str, list[Sheet]] = {}
     skipped: dict[str, str] = {}
     for kind in kinds:
-        found = [sheet for comparison in comparisons for sheet in KINDS[kind].build(comparison, codes)]
+        found = [sheet for group in groups for sheet in KINDS[kind].build(group, codes)]
         if kind == STUDIES:
             found += [sheet for path, study in studies if (sheet := study_sheet(path, study)) is not None]
         if found:
@@ -145,7 +145,7 @@ def _sheets(
 
 def _prepare(out: Path) -> None:
     """Make the folder, and find out before the work whether it can be written to."""
-    with explained(out):
+    with write_errors_explained(out):
         out.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=out).close()
 

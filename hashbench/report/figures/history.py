@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
 from hashbench.evaluation.metrics import USUAL_RADIUS, family
-from hashbench.report.figures.comparison import Comparison, Series
 from hashbench.report.figures.lines import LineSheet, Panel
 from hashbench.report.figures.names import metric_of, quantity
+from hashbench.report.figures.series import Series, SeriesGroup
 from hashbench.report.figures.sheet import Curve, over_seeds
 from hashbench.results.record import VALIDATION
 
@@ -20,11 +20,11 @@ _OVERHEAD = {"epoch", "seconds", "lr", "loss"}
 ORACLE_CALLS = "oracle_calls"
 
 
-def training(comparison: Comparison) -> list[LineSheet]:
+def training(group: SeriesGroup) -> list[LineSheet]:
     """Training loss and validation metric over epochs."""
     sheets = []
-    for bits in comparison.bits:
-        series = comparison.at(bits)
+    for bits in group.bits:
+        series = group.at(bits)
         metric = validation_metric(series)
         panels = [_over_epochs(series, "loss", may_be_log="y"), _over_epochs(series, metric)]
         if panels[0].curves:
@@ -33,15 +33,15 @@ def training(comparison: Comparison) -> list[LineSheet]:
                 "deviation. Losses of different methods are different functions: compare their shapes, not their "
                 "heights (DualHash, Fig. 4)."
             )
-            sheets.append(_sheet("training", comparison, bits, series, caption, panels, columns=2))
+            sheets.append(_sheet("training", group, bits, series, caption, panels, columns=2))
     return sheets
 
 
-def optimizers(comparison: Comparison) -> list[LineSheet]:
+def optimizers(group: SeriesGroup) -> list[LineSheet]:
     """Loss and validation metrics, over epochs and over oracle calls, of the methods that count oracle calls."""
     sheets = []
-    for bits in comparison.bits:
-        series = [one for one in comparison.at(bits) if history_curve(one, "loss", over=ORACLE_CALLS)]
+    for bits in group.bits:
+        series = [one for one in group.at(bits) if history_curve(one, "loss", over=ORACLE_CALLS)]
         metric = validation_metric(series)
         names = ["loss", metric, *_precisions(series)]
         panels = [_over_epochs(series, name, over, "y") for name in names for over in ("epoch", ORACLE_CALLS)]
@@ -50,16 +50,16 @@ def optimizers(comparison: Comparison) -> list[LineSheet]:
                 "Loss and validation metrics over epochs and over oracle calls, the gradients of single samples that "
                 "were computed; mean and standard deviation over seeds (DualHash, Figs. 10 to 12)."
             )
-            sheets.append(_sheet("optimizers", comparison, bits, series, caption, panels, columns=2))
+            sheets.append(_sheet("optimizers", group, bits, series, caption, panels, columns=2))
     return sheets
 
 
-def diagnostics(comparison: Comparison) -> list[LineSheet]:
+def diagnostics(group: SeriesGroup) -> list[LineSheet]:
     """Every scalar that a method logs of itself, one panel each; methods that log most come first."""
     sheets = []
-    for bits in comparison.bits:
-        logged = {one.label: _own_names(one) for one in comparison.at(bits)}
-        series = sorted((s for s in comparison.at(bits) if logged[s.label]), key=lambda s: -len(logged[s.label]))
+    for bits in group.bits:
+        logged = {one.label: _own_names(one) for one in group.at(bits)}
+        series = sorted((s for s in group.at(bits) if logged[s.label]), key=lambda s: -len(logged[s.label]))
         names = dict.fromkeys(name for one in series for name in logged[one.label])
         panels = [_over_epochs(series, name, may_be_log="y", context=False) for name in names]
         panels = [panel for panel in panels if panel.curves]
@@ -68,7 +68,7 @@ def diagnostics(comparison: Comparison) -> list[LineSheet]:
                 "What methods report of themselves over epochs, mean and standard deviation over seeds. A name that "
                 "two methods share need not be the same quantity: see their documentation."
             )
-            sheets.append(_sheet("diagnostics", comparison, bits, series, caption, panels, columns=3))
+            sheets.append(_sheet("diagnostics", group, bits, series, caption, panels, columns=3))
     return sheets
 
 
@@ -131,7 +131,7 @@ def _over_epochs(
 
 def _sheet(
     kind: str,
-    comparison: Comparison,
+    group: SeriesGroup,
     bits: int,
     series: Sequence[Series],
     caption: str,
@@ -139,5 +139,5 @@ def _sheet(
     columns: int,
 ) -> LineSheet:
     sources = {one.label: [one] for one in series}
-    heading = f"{comparison.heading} · {bits} bits"
-    return LineSheet(f"{kind}-{comparison.name}-{bits}bit", heading, caption, sources, panels, columns)
+    heading = f"{group.heading} · {bits} bits"
+    return LineSheet(f"{kind}-{group.name}-{bits}bit", heading, caption, sources, panels, columns)

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from hashbench.report.figures import history, over_bits, retrieval
 from hashbench.report.figures.codes import codes_of_one_image
-from hashbench.report.figures.comparison import Comparison
 from hashbench.report.figures.distances import distances
-from hashbench.report.figures.measured import Codes
+from hashbench.report.figures.measured import MeasuredCodes
 from hashbench.report.figures.sensitivity import sensitivity
+from hashbench.report.figures.series import SeriesGroup
 from hashbench.report.figures.sheet import Sheet
+from hashbench.results.layout import CODES
 
 
 class Kind(NamedTuple):
@@ -19,14 +20,14 @@ class Kind(NamedTuple):
 
     Attributes:
         needs: what a run must have for it, fitting after "no run has".
-        build: the sheets of one comparison; none where no run has what is needed.
+        build: the sheets of one group; none where no run has what is needed.
     """
 
     needs: str
-    build: Callable[[Comparison, Codes], Sequence[Sheet]]
+    build: Callable[[SeriesGroup, MeasuredCodes], Sequence[Sheet]]
 
 
-_CODES = "a readable codes.npz"
+_CODES = f"a readable {CODES}"
 
 STUDIES = "sensitivity"
 """The kind that studies of `hashbench tune` are drawn as too."""
@@ -49,5 +50,5 @@ KINDS: dict[str, Kind] = {
         "oracle_calls and a loss in its history, over two epochs or more", lambda c, _: history.optimizers(c)
     ),
     "diagnostics": Kind("diagnostics in its history, over two epochs or more", lambda c, _: history.diagnostics(c)),
-    "codes": Kind("query_outputs in its codes.npz (kept by newer versions: run again)", codes_of_one_image),
+    "codes": Kind(f"query_outputs in its {CODES} (kept by newer versions: run again)", codes_of_one_image),
 }

@@ -7,19 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from hashbench.evaluation.metrics import find, shown
-from hashbench.report.figures.comparison import Comparison, Series
 from hashbench.report.figures.lines import LineSheet, Panel
-from hashbench.report.figures.measured import Codes
+from hashbench.report.figures.measured import MeasuredCodes
 from hashbench.report.figures.names import quantity
+from hashbench.report.figures.series import Series, SeriesGroup
 from hashbench.report.figures.sheet import Curve
 from hashbench.results.statistics import summarize
 
 ERROR = "quantization_error"
 
 
-def bits(comparison: Comparison) -> list[LineSheet]:
+def bits(group: SeriesGroup) -> list[LineSheet]:
     """mAP, with its tie interval, and quantisation error over bits; then the metrics that others add to the table."""
-    names = dict.fromkeys(name for one in comparison.series for run in one.runs for name in run.record.metrics)
+    names = dict.fromkeys(name for one in group.series for run in one.runs for name in run.record.metrics)
     added = [name for name in shown(names, "figures") if name not in ("map", ERROR)]
     caption = (
         "Test mAP and quantisation error (mean of ||u| − 1| over outputs u) over code length"
@@ -27,31 +27,31 @@ def bits(comparison: Comparison) -> list[LineSheet]:
         + ". Marker: mean over seeds; thin bar: ± one standard deviation; wide pale bar: mAP with ties in the worst "
         "and in the best order (DualHash, Fig. 6a)."
     )
-    return _over_bits("bits", ["map", ERROR, *added], caption, comparison)
+    return _over_bits("bits", ["map", ERROR, *added], caption, group)
 
 
-def radius_bits(comparison: Comparison) -> list[LineSheet]:
+def radius_bits(group: SeriesGroup) -> list[LineSheet]:
     """Precision and recall within radius 2 over bits."""
     caption = (
         "Precision and recall within Hamming radius 2 over code length; bars: ± one standard deviation over seeds "
         "(DualHash, Figs. 5b and 5d; Deep l-inf Encoder, Fig. 6)."
     )
-    return _over_bits("radius-bits", ["precision@r2", "recall@r2"], caption, comparison)
+    return _over_bits("radius-bits", ["precision@r2", "recall@r2"], caption, group)
 
 
-def tradeoff(comparison: Comparison, codes: Codes) -> list[LineSheet]:
+def tradeoff(group: SeriesGroup, codes: MeasuredCodes) -> list[LineSheet]:
     """Separability and mAP against quantisation error, at each code length."""
     sheets = []
-    for length in comparison.bits:
+    for length in group.bits:
         separable, ranked = {}, {}
-        for series in comparison.at(length):
+        for series in group.at(length):
             error, value = metric_over_seeds(series, ERROR), metric_over_seeds(series, "map")
             pairs = [mean_distances(curves) for curves in codes.curves(series)]
             if error is not None and value is not None and pairs:
                 difference = np.mean([far - near for near, far in pairs])
                 separable[series.label] = Curve(np.array([error[0]]), np.array([difference]))
                 ranked[series.label] = Curve(np.array([error[0]]), np.array([value[0]]))
-        sources = {series.label: [series] for series in comparison.at(length) if series.label in ranked}
+        sources = {series.label: [series] for series in group.at(length) if series.label in ranked}
         if sources:
             caption = (
                 "Separability (mean Hamming distance of dissimilar minus that of similar pairs) and test mAP against "
@@ -61,7 +61,7 @@ def tradeoff(comparison: Comparison, codes: Codes) -> list[LineSheet]:
                 Panel(quantity(ERROR), "separability, bits", separable, may_be_log="x"),
                 Panel(quantity(ERROR), "mAP", ranked, may_be_log="x"),
             ]
-            name, heading = f"tradeoff-{comparison.name}-{length}bit", f"{comparison.heading} · {length} bits"
+            name, heading = f"tradeoff-{group.name}-{length}bit", f"{group.heading} · {length} bits"
             sheets.append(LineSheet(name, heading, caption, sources, panels))
     return sheets
 
@@ -81,12 +81,12 @@ def metric_over_seeds(series: Series, name: str) -> tuple[float, float] | None:
     return None if np.isnan(mean) else (float(mean), float(spread))
 
 
-def _over_bits(kind: str, metrics: Sequence[str], caption: str, comparison: Comparison) -> list[LineSheet]:
+def _over_bits(kind: str, metrics: Sequence[str], caption: str, group: SeriesGroup) -> list[LineSheet]:
     """One sheet, if any series has the first metric."""
-    lengths = comparison.bits
+    lengths = group.bits
     panels = []
     for name in metrics:
-        found = {label: _curve(series, name, lengths) for label, series in comparison.over_bits().items()}
+        found = {label: _curve(series, name, lengths) for label, series in group.over_bits().items()}
         curves = {label: curve for label, curve in found.items() if len(curve.x)}
         member = find(name)
         log = "y" if member and member.metric.log else ""
@@ -94,7 +94,7 @@ def _over_bits(kind: str, metrics: Sequence[str], caption: str, comparison: Comp
     if not panels[0].curves:
         return []
     drawn = [panel for panel in panels if panel.curves]
-    return [LineSheet(f"{kind}-{comparison.name}", comparison.heading, caption, comparison.over_bits(), drawn)]
+    return [LineSheet(f"{kind}-{group.name}", group.heading, caption, group.over_bits(), drawn)]
 
 
 def _curve(series: Sequence[Series], name: str, lengths: Sequence[int]) -> Curve:

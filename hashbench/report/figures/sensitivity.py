@@ -12,11 +12,11 @@ import numpy as np
 from matplotlib.patches import Rectangle
 
 from hashbench.report.figures.canvas import BOTTOM, Canvas
-from hashbench.report.figures.comparison import Comparison, Series
 from hashbench.report.figures.grid import GridSheet
 from hashbench.report.figures.over_bits import metric_over_seeds
+from hashbench.report.figures.series import Series, SeriesGroup
 from hashbench.report.figures.sheet import Floats
-from hashbench.results.folder import flatten
+from hashbench.results.flat import flatten
 
 _FEWEST = 4
 """Settings of a heat map; and at least half of its cells must be there."""
@@ -40,12 +40,12 @@ class HeatMap(NamedTuple):
     series: list[Series]
 
 
-def sensitivity(comparison: Comparison) -> list[HeatSheet]:
+def sensitivity(group: SeriesGroup) -> list[HeatSheet]:
     """One sheet per method, one heat map per pair of hyper-parameters and code length."""
     by_method: dict[str, dict[str, HeatMap]] = {}
-    for bits in comparison.bits:
+    for bits in group.bits:
         methods: dict[str, list[Series]] = {}
-        for series in comparison.at(bits):
+        for series in group.at(bits):
             methods.setdefault(series.runs[0].record.method, []).append(series)
         for method, settings in methods.items():
             for fixed, found in heat_maps(settings):
@@ -53,8 +53,8 @@ def sensitivity(comparison: Comparison) -> list[HeatSheet]:
                 by_method.setdefault(method, {})[label] = found
     return [
         HeatSheet(
-            f"sensitivity-{comparison.name}-{method}",
-            comparison.heading,
+            f"sensitivity-{group.name}-{method}",
+            group.heading,
             _CAPTION,
             {label: cell.series for label, cell in cells.items()},
             cells,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hashbench.report.figures.comparison import Series
+from hashbench.report.figures.series import Series
 from hashbench.report.figures.style import LineStyle
 from hashbench.results.statistics import summarize
 
@@ -47,7 +47,7 @@ class Sheet(ABC):
         """The runs behind some of the labels: `3 runs: dsh, csq; 2 runs: lsh`."""
         counts: dict[int, list[str]] = {}
         for label in labels:
-            runs = {run.folder for series in self.sources[label] for run in series.runs}
+            runs = {run.path for series in self.sources[label] for run in series.runs}
             counts.setdefault(len(runs), []).append(label)
         return "; ".join(f"{n} {'run' if n == 1 else 'runs'}: {', '.join(names)}" for n, names in counts.items())
 

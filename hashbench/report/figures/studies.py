@@ -21,7 +21,7 @@ from hashbench.report.figures.grid import GridSheet
 from hashbench.report.figures.names import quantity
 from hashbench.report.figures.sheet import Floats
 from hashbench.report.figures.style import COLOURS
-from hashbench.results.folder import flatten
+from hashbench.results.flat import flatten
 from hashbench.results.naming import display_name
 from hashbench.results.record import VALIDATION
 

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from hashbench.errors import UserError, did_you_mean
-from hashbench.results.atomic import explained
+from hashbench.results.atomic import write_errors_explained
 from hashbench.sweeps.executors.base import Ended, Executor, cores
 from hashbench.sweeps.executors.remote import attempt_in_folder, remote_environment
 
@@ -86,7 +86,7 @@ class SlurmExecutor(Executor):
         }
         # Of this call alone: processes in the place of jobs are named by numbers that come again.
         self._folder = Path(folder).expanduser() / f"{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}"
-        with explained(self._folder):
+        with write_errors_explained(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
         try:
             self._cluster = submitit.AutoExecutor(self._folder, cluster=cluster, **of_constructor)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from hashbench.reproduce.compare import compare
 from hashbench.reproduce.plan import make_plan, run_key
 from hashbench.reproduce.planner import Choices
+from hashbench.reproduce.rows import make_rows
 from hashbench.reproduce.write import number, to_csv, to_markdown
 
 DATA = Choices(roots={"": Path("data")})
@@ -32,7 +32,7 @@ def linf(catalog, record):
         for spec in plan.runs
         if spec.method in ("ksh", "lsh")
     }
-    return plan, records, compare(plan, records)
+    return plan, records, make_rows(plan, records)
 
 
 def test_difference_is_mean_minus_printed(linf):
@@ -64,7 +64,7 @@ def test_what_is_not_printed_or_not_measured_has_no_difference(linf):
 
 def test_another_protocol_is_not_comparable(catalog, record):
     plan = make_plan("table3", "smoke", catalog, Choices(methods=["dsh"]))
-    (row,) = compare(plan, {run_key(spec): record(spec, map=0.9) for spec in plan.runs})
+    (row,) = make_rows(plan, {run_key(spec): record(spec, map=0.9) for spec in plan.runs})
     assert row.difference == pytest.approx(0.9 - 0.7403)
     assert row.comparable == "no"
     assert "dataset" in row.reason
@@ -82,7 +82,7 @@ def test_gains_are_relative_and_times_are_of_another_machine(catalog, record):
         for spec in plan.runs
         if spec.method in values
     }
-    rows = [row for row in compare(plan, records) if row.dataset == "cifar10"]
+    rows = [row for row in make_rows(plan, records) if row.dataset == "cifar10"]
     gain = row_of(rows, "dualhash_stom", "map gain over dualhash_wcr", bits=64)
     assert gain.mean == pytest.approx(0.1)
     assert gain.difference == pytest.approx(0.001)

@@ -7,9 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from hashbench.results.collect import StoredRun, row_key
-from hashbench.results.folder import flatten, protocol_dir_name
+from hashbench.results.flat import flatten
+from hashbench.results.folder import RunFolder
+from hashbench.results.layout import protocol_dir_name
 from hashbench.results.naming import display_name, tuning
+from hashbench.results.record import row_key
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,11 @@ class Series:
 
     label: str
     bits: int
-    runs: tuple[StoredRun, ...]
+    runs: tuple[RunFolder, ...]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SeriesGroup:
     """All series of one fingerprint; nothing is ever drawn from two.
 
     Attributes:
@@ -58,10 +60,10 @@ class Comparison:
         return lines
 
 
-def settings(comparison: Comparison) -> dict[str, str]:
+def settings(group: SeriesGroup) -> dict[str, str]:
     """Where a method has several settings, what tells each from the others: label -> `lam=0.05, optimizer.lr=0.5`."""
     of_method: dict[str, dict[str, dict[str, object]]] = {}
-    for label, series in comparison.over_bits().items():
+    for label, series in group.over_bits().items():
         record = series[0].runs[0].record
         of_method.setdefault(record.method, {})[label] = flatten(record.hparams)
     texts = {}
@@ -72,7 +74,7 @@ def settings(comparison: Comparison) -> dict[str, str]:
     return {label: text for label, text in texts.items() if text}
 
 
-def compare(runs: Sequence[StoredRun], *, first: Sequence[str] = ()) -> tuple[list[Comparison], list[str]]:
+def group_series(runs: Sequence[RunFolder], *, first: Sequence[str] = ()) -> tuple[list[SeriesGroup], list[str]]:
     """Arrange runs for drawing.
 
     Args:
@@ -81,7 +83,7 @@ def compare(runs: Sequence[StoredRun], *, first: Sequence[str] = ()) -> tuple[li
             Variants of one method, whose names share what is before the first `_`, stand together.
 
     Returns:
-        One comparison per fingerprint, by protocol and fingerprint, and all labels in display order.
+        One group per fingerprint, by protocol and fingerprint, and all labels in display order.
     """
     labels = _labels(runs)
     values: dict[str, list[float]] = {}
@@ -103,21 +105,21 @@ def compare(runs: Sequence[StoredRun], *, first: Sequence[str] = ()) -> tuple[li
         return len(first), -best[family], family, -worth[label], label
 
     order = sorted(values, key=place)
-    grouped: dict[str, dict[tuple[int, int], list[StoredRun]]] = {}
+    grouped: dict[str, dict[tuple[int, int], list[RunFolder]]] = {}
     for run, label in zip(runs, labels, strict=True):
         series = grouped.setdefault(run.record.fingerprint, {})
         series.setdefault((order.index(label), run.record.bits), []).append(run)
-    found = [_comparison(series, order, runs) for series in grouped.values()]
-    return sorted(found, key=lambda comparison: comparison.name), order
+    found = [_group(series, order, runs) for series in grouped.values()]
+    return sorted(found, key=lambda group: group.name), order
 
 
 def _family(method: str) -> str:
     return method.partition("_")[0]
 
 
-def _comparison(
-    grouped: dict[tuple[int, int], list[StoredRun]], order: Sequence[str], runs: Sequence[StoredRun]
-) -> Comparison:
+def _group(
+    grouped: dict[tuple[int, int], list[RunFolder]], order: Sequence[str], runs: Sequence[RunFolder]
+) -> SeriesGroup:
     series = []
     for (place, bits), members in sorted(grouped.items()):
         members = sorted(members, key=lambda run: run.record.seed)
@@ -127,13 +129,13 @@ def _comparison(
     name = protocol_dir_name(record.protocol, record.fingerprint, overridden=len(namesakes) > 1)
     backbones = dict.fromkeys(run.record.backbone for one in series for run in one.runs)
     heading = f"{record.protocol} · fingerprint {record.fingerprint[:8]} · {', '.join(backbones)}"
-    return Comparison(name, heading, tuple(series))
+    return SeriesGroup(name, heading, tuple(series))
 
 
-def _labels(runs: Sequence[StoredRun]) -> list[str]:
+def _labels(runs: Sequence[RunFolder]) -> list[str]:
     """One label a run, equal for equal settings; hyper-parameters are named where the rest would not tell two apart."""
     base = [display_name(r.record.method, r.record.preset, tuning(r.record)) for r in runs]
-    alike: dict[tuple[str, str], list[StoredRun]] = {}
+    alike: dict[tuple[str, str], list[RunFolder]] = {}
     for run, label in zip(runs, base, strict=True):
         alike.setdefault((run.record.fingerprint, label), []).append(run)
     return [
@@ -142,7 +144,7 @@ def _labels(runs: Sequence[StoredRun]) -> list[str]:
     ]
 
 
-def _difference(run: StoredRun, others: Sequence[StoredRun]) -> str:
+def _difference(run: RunFolder, others: Sequence[RunFolder]) -> str:
     """The hyper-parameters in which the settings of one code length differ, as text; empty for one setting."""
     by_bits: dict[int, dict[str, dict[str, object]]] = {}
     for other in others:

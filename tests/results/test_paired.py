@@ -11,8 +11,8 @@ import scipy.stats
 
 from hashbench.errors import UserError
 from hashbench.evaluation.uncertainty import paired_bootstrap
-from hashbench.results.collect import find_runs
-from hashbench.results.comparison import compare
+from hashbench.results.find import find_runs
+from hashbench.results.paired import paired_differences
 
 QUERIES = 400
 
@@ -41,13 +41,13 @@ def test_a_small_steady_difference_is_seen(tmp_path: Path, store_run, difficulty
     for seed in range(3):
         store_run("a", difficulty + 0.02 + noise(seed), seed=seed)
         store_run("b", difficulty + noise(seed + 10), seed=seed)
-    (found,) = compare(find_runs(tmp_path).runs, "a", "b")
+    (found,) = paired_differences(find_runs(tmp_path).runs, "a", "b")
     assert (found.protocol, found.bits, found.seeds) == ("digits", 16, [0, 1, 2])
     assert found.difference.queries == QUERIES
     assert found.difference.low < 0.02 < found.difference.high
     assert found.difference.separable
     assert found.difference.p_value < 0.01
-    (turned,) = compare(find_runs(tmp_path).runs, "b", "a")
+    (turned,) = paired_differences(find_runs(tmp_path).runs, "b", "a")
     assert turned.difference.mean == pytest.approx(-found.difference.mean)
 
 
@@ -55,7 +55,7 @@ def test_two_equal_methods_are_not_separated(tmp_path: Path, store_run, difficul
     for seed in range(3):
         store_run("a", difficulty + noise(seed), seed=seed)
         store_run("b", difficulty + noise(seed + 10), seed=seed)
-    (found,) = compare(find_runs(tmp_path).runs, "a", "b")
+    (found,) = paired_differences(find_runs(tmp_path).runs, "a", "b")
     assert not found.difference.separable
     assert found.difference.p_value > 0.05
 
@@ -66,7 +66,7 @@ def test_seeds_are_averaged_query_by_query_over_the_common_ones(tmp_path: Path, 
         store_run("a", values[seed], seed=seed)
     for seed in (1, 2, 3):
         store_run("b", difficulty + noise(seed + 10), seed=seed)
-    (found,) = compare(find_runs(tmp_path).runs, "a", "b")
+    (found,) = paired_differences(find_runs(tmp_path).runs, "a", "b")
     assert found.seeds == [1, 2]
     first = (values[1] + values[2]) / 2
     second = difficulty + (noise(11) + noise(12)) / 2
@@ -78,7 +78,7 @@ def test_interval_is_near_that_of_the_paired_t_test(store_run, tmp_path: Path, d
     a, b = difficulty + 0.004 + noise(1), difficulty + noise(2)
     store_run("a", a)
     store_run("b", b)
-    (found,) = compare(find_runs(tmp_path).runs, "a", "b")
+    (found,) = paired_differences(find_runs(tmp_path).runs, "a", "b")
     expected = scipy.stats.ttest_rel(a, b)
     interval = expected.confidence_interval(0.95)
     width = interval.high - interval.low
@@ -108,14 +108,14 @@ def test_every_protocol_and_length_that_both_have_is_compared(tmp_path: Path, st
         store_run(method, difficulty, bits=32)
         store_run(method, difficulty, protocol="cifar10", fingerprint="ffff")
     store_run("a", difficulty, bits=64)
-    found = compare(find_runs(tmp_path).runs, "a", "b")
+    found = paired_differences(find_runs(tmp_path).runs, "a", "b")
     assert [(one.protocol, one.bits) for one in found] == [("cifar10", 16), ("digits", 16), ("digits", 32)]
 
 
 def test_other_metrics_presets_and_tuning_can_be_named(tmp_path: Path, store_run, difficulty) -> None:
     store_run("a", difficulty)
     store_run("a", difficulty - 0.1, preset="release", trials=20)
-    (found,) = compare(find_runs(tmp_path).runs, "a", "a@release tuned(20)", metric="precision@r2")
+    (found,) = paired_differences(find_runs(tmp_path).runs, "a", "a@release tuned(20)", metric="precision@r2")
     assert found.difference.mean == pytest.approx(0.05)
 
 
@@ -127,7 +127,7 @@ def test_what_cannot_be_compared_is_said_in_one_line(
 
     def refused(first: str, second: str, **options: str) -> str:
         with pytest.raises(UserError) as error:
-            compare(find_runs(tmp_path).runs, first, second, **options)
+            paired_differences(find_runs(tmp_path).runs, first, second, **options)
         assert "\n" not in str(error.value)
         return str(error.value)
 
@@ -155,7 +155,7 @@ def test_a_seed_with_other_queries_is_named(tmp_path: Path, store_run, difficult
         store_run(method, difficulty)
         wrong = store_run(method, difficulty[:10], seed=1)
     with pytest.raises(UserError, match="10 queries"):
-        compare(find_runs(tmp_path).runs, "a", "b")
+        paired_differences(find_runs(tmp_path).runs, "a", "b")
     assert wrong.exists()
 
 
@@ -164,6 +164,6 @@ def test_queries_without_a_relevant_item_are_left_out(tmp_path: Path, store_run,
     ap[:7] = np.nan
     store_run("a", ap)
     store_run("b", ap - 0.01)
-    (found,) = compare(find_runs(tmp_path).runs, "a", "b")
+    (found,) = paired_differences(find_runs(tmp_path).runs, "a", "b")
     assert found.difference.queries == QUERIES - 7
     assert found.difference.mean == pytest.approx(0.01)

@@ -61,7 +61,7 @@ class Row(NamedTuple):
         return self.method if self.preset == DEFAULT_PRESET else f"{self.method}@{self.preset}"
 
 
-def compare(plan: Plan, records: Mapping[str, ResultRecord]) -> list[Row]:
+def make_rows(plan: Plan, records: Mapping[str, ResultRecord]) -> list[Row]:
     """Rows of a plan, in the order of its parts, metrics, methods and bits.
 
     Args:

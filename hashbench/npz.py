@@ -1,0 +1,205 @@
+"""Reading .npz archives and .npy files that anyone may have made: arrays, or one line that says what is wrong.
+
+Nothing in such a file is trusted. Python objects are not loaded, an array is as large as the bytes that are there and
+not as its header claims, and whatever damaged bytes make zip, a decompressor or NumPy raise becomes one `UserError`.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import zipfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.lib import format as npy
+
+from hashbench.errors import UserError
+
+_SUFFIX = ".npy"
+_ZIP, _ZIP_OF_NOTHING = b"PK\x03\x04", b"PK\x05\x06"
+_CHUNK = 2**20
+_LONGEST_HEADER = 2**17
+_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+
+
+class NpzReader:
+    """The arrays of an open archive, each read when it is asked for. See `open_npz`.
+
+    Attributes:
+        names: of the arrays, in the order of the file.
+    """
+
+    def __init__(self, archive: zipfile.ZipFile, size: int, label: str, advice: str) -> None:
+        self._archive, self._bytes, self._label, self._advice = archive, size, label, advice
+        self.names = [name.removesuffix(_SUFFIX) for name in archive.namelist() if name.endswith(_SUFFIX)]
+
+    def read(self, name: str) -> np.ndarray:
+        """One of `names`, as an array that may be written to.
+
+        Raises:
+            UserError: its bytes are damaged, encrypted or compressed in an unknown way, or it holds Python objects.
+        """
+        with _one_line(self._label, self._advice, name):
+            claimed = self._archive.getinfo(f"{name}{_SUFFIX}").file_size
+            with self._archive.open(f"{name}{_SUFFIX}") as member:
+                return _array(_content(member, min(claimed, self._bytes)))
+
+
+@contextmanager
+def open_npz(path: Path, *, advice: str, label: str = "") -> Iterator[NpzReader]:
+    """Open an archive to read some of its arrays.
+
+    Args:
+        advice: what to do if it cannot be read; the end of the message.
+        label: what messages call the file; its path where empty.
+
+    Raises:
+        UserError: there is no such file, it cannot be read, or it is no .npz.
+    """
+    label = label or str(path)
+    with _one_line(label, advice):
+        file = path.open("rb")
+    with file:
+        with _one_line(label, advice):
+            size = _size(file)
+            _check_is_archive(file)
+            archive = zipfile.ZipFile(file)
+        with archive:
+            yield NpzReader(archive, size, label, advice)
+
+
+def read_npz(
+    path: Path, names: Sequence[str] | None = None, *, optional: Collection[str] = (), advice: str, label: str = ""
+) -> dict[str, np.ndarray]:
+    """Read arrays of an archive.
+
+    Args:
+        names: that must be there; None: all that the file holds are read.
+        optional: names that are read where they are there.
+        advice, label: as for `open_npz`.
+
+    Raises:
+        UserError: as `open_npz` and `NpzReader.read`; or it lacks some of `names`.
+    """
+    with open_npz(path, advice=advice, label=label) as file:
+        wanted = file.names if names is None else [*names, *(name for name in optional if name in file.names)]
+        missing = [name for name in wanted if name not in file.names]
+        if missing:
+            held = ", ".join(file.names) or "nothing"
+            raise UserError(f"{label or path}: it lacks {', '.join(missing)}; there is {held}; {advice}")
+        return {name: file.read(name) for name in wanted}
+
+
+def read_npy(path: Path, *, advice: str, label: str = "") -> np.ndarray:
+    """Read a file of one array; arguments and errors as of `read_npz`."""
+    with _one_line(label or str(path), advice), path.open("rb") as file:
+        return _array(_content(file, _size(file)))
+
+
+def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """The bytes of an archive: equal arrays, equal bytes.
+
+    Raises:
+        ValueError: an array of Python objects.
+    """
+    of_objects = [name for name, array in arrays.items() if np.asarray(array).dtype.hasobject]
+    if of_objects:
+        raise ValueError(f"{', '.join(of_objects)}: arrays of objects cannot be kept")
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+class _UnreadableError(Exception):
+    """Why a file is not read, in a few words."""
+
+
+class _PythonObjectsError(Exception):
+    """An array of Python objects, which only unpickling could load, and that may run anything."""
+
+
+@contextmanager
+def _one_line(label: str, advice: str, name: str = "") -> Iterator[None]:
+    """Whatever goes wrong with the bytes of a file (or of one of its arrays), as a `UserError`."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise UserError(f"{label}: there is no such file; {advice}") from error
+    except _PythonObjectsError as error:
+        where = f" in {name}" if name else ""
+        raise UserError(
+            f"{label}: cannot be read (Python objects{where}, which are not loaded: save numbers or strings); {advice}"
+        ) from error
+    except Exception as error:  # damaged bytes may make any part of zip, zlib, lzma, ast and NumPy fail, in any way
+        where = f"{name}: " if name else ""
+        raise UserError(f"{label}: cannot be read ({where}{_reason(error)}); {advice}") from error
+
+
+def _reason(error: Exception) -> str:
+    """Why reading failed, in a few words."""
+    words = " ".join(str(error).split())
+    if isinstance(error, _UnreadableError):
+        return words
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, NotImplementedError):
+        return f"compressed in a way that is not known here: {words}"
+    if isinstance(error, RuntimeError) and "encrypted" in words:
+        return "it is encrypted"
+    return f"damaged: {words or type(error).__name__}"
+
+
+def _size(file: IO[bytes]) -> int:
+    """Bytes of a file that holds some."""
+    size = os.fstat(file.fileno()).st_size
+    if not size:
+        raise _UnreadableError("damaged: it is empty")
+    return size
+
+
+def _check_is_archive(file: IO[bytes]) -> None:
+    """Tell a file of another kind from an archive that is cut off."""
+    head = file.read(len(npy.MAGIC_PREFIX))
+    if head == npy.MAGIC_PREFIX:
+        raise _UnreadableError("one array as .npy, not an .npz")
+    if not head.startswith((_ZIP, _ZIP_OF_NOTHING)):
+        raise _UnreadableError("it is not an .npz, or its first bytes are damaged")
+
+
+def _content(file: IO[bytes], expected: int) -> bytearray:
+    """All bytes of a file, to its end, where zip compares its checksum.
+
+    Args:
+        expected: how many are made room for at first. An archive's table may claim any number for what it holds, so it
+            is no more than the archive itself has; what is compressed then grows.
+    """
+    content, filled = bytearray(expected), 0
+    while chunk := file.read(_CHUNK):
+        content[filled : filled + len(chunk)] = chunk
+        filled += len(chunk)
+    del content[filled:]
+    return content
+
+
+def _array(content: bytearray) -> np.ndarray:
+    """The array of an .npy file, on the bytes that are given."""
+    if content.startswith(_ZIP):
+        raise _UnreadableError("it holds an archive, not one array")
+    stream = io.BytesIO(content[:_LONGEST_HEADER])
+    version = npy.read_magic(stream)
+    if version not in _HEADERS:
+        raise _UnreadableError(f"version {version[0]}.{version[1]} of .npy is not known here")
+    shape, column_major, dtype = _HEADERS[version](stream)
+    if dtype.hasobject:
+        raise _PythonObjectsError
+    start, count = stream.tell(), math.prod(shape)
+    if min(shape, default=0) < 0 or count * dtype.itemsize != len(content) - start:
+        raise _UnreadableError(f"damaged: its header claims {dtype} {shape}, and {len(content) - start} bytes follow")
+    flat = np.frombuffer(content, dtype, count, start) if count else np.empty(0, dtype)
+    array = flat.reshape(shape[::-1]).T if column_major else flat.reshape(shape)
+    return array if array.flags.aligned else array.copy()

@@ -1,0 +1,131 @@
+"""Finding runs by their folders: one by its path, one by its identity, all finished ones below some folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hashbench.errors import UserError
+from hashbench.results.folder import RunFolder
+from hashbench.results.layout import RESULT, SPEC
+from hashbench.results.record import ResultRecord, run_key
+
+_WANTED = "Name the folder of a finished run: <out>/<protocol>/<method>/<bits>bit/seed<k>."
+
+
+class Found(NamedTuple):
+    """What `find_runs` found.
+
+    Attributes:
+        runs: the finished ones, their records read, in the order of their paths.
+        problems: one line each, with the path: results that cannot be read, and copies of a run already counted.
+        unfinished: number of unfinished runs.
+    """
+
+    runs: list[RunFolder]
+    problems: list[str]
+    unfinished: int
+
+    @property
+    def records(self) -> list[ResultRecord]:
+        """Of the runs."""
+        return [run.record for run in self.runs]
+
+
+def find_runs(roots: str | Path | Sequence[str | Path]) -> Found:
+    """Read every result below `roots` (run folders, or folders of them). Hidden folders are passed over.
+
+    A folder that is reached twice, through overlapping roots, counts once. The same run in two folders (equal row and
+    seed) counts once and is a problem.
+
+    Raises:
+        UserError: a root that is no folder.
+    """
+    runs: dict[str, RunFolder] = {}
+    problems: list[str] = []
+    unfinished = 0
+    seen: set[Path] = set()
+    for root in map(Path, [roots] if isinstance(roots, (str, Path)) else roots):
+        real_root = root.resolve()
+        for run, finished in _run_folders(root, problems):
+            real = real_root / run.path.relative_to(root)  # no link is followed below a root
+            if real in seen:
+                continue
+            seen.add(real)
+            if not finished:
+                unfinished += 1
+                continue
+            try:
+                record = run.record
+            except UserError as error:
+                problems.append(str(error))
+                continue
+            first = runs.setdefault(run_key(record), run)
+            if first is not run:
+                numbers = "the same numbers" if first.record.metrics == record.metrics else "other numbers"
+                problems.append(
+                    f"{run.result_path}: the same run as {first.result_path} (seed {record.seed}), with {numbers}; "
+                    "left out."
+                )
+    return Found(list(runs.values()), problems, unfinished)
+
+
+def find_run(out: Path, identity: Mapping[str, Any]) -> RunFolder | None:
+    """The folder in which exactly one run was begun; None if it never was.
+
+    Args:
+        out: root of all runs.
+        identity: `RunSpec.identity()` of the run.
+    """
+    begun = RunFolder.all_begun(out, **{name: identity[name] for name in ("protocol", "method", "bits", "seed")})
+    return next((run for run in begun if _identity_of(run) == identity), None)
+
+
+def open_run(folder: str | Path) -> RunFolder:
+    """Open one finished run.
+
+    Args:
+        folder: `<out>/<protocol>/<method>/<bits>bit/seed<k>`.
+
+    Raises:
+        UserError: no folder, a folder of several runs or of none, an unfinished run, a result that cannot be read.
+    """
+    run = RunFolder(folder)
+    if not run.path.is_dir():
+        raise UserError(f"{folder}: no such folder. {_WANTED}")
+    if run.state == "unfinished":
+        raise UserError(
+            f"{folder}: this run is unfinished; finish it with `hashbench run` and --resume, as it was started."
+        )
+    if run.state == "absent":
+        inside = next(iter(sorted(run.path.glob(f"**/{RESULT}"))), None)
+        example = f"It holds runs, though: name one, such as {inside.parent}." if inside else _WANTED
+        raise UserError(f"{folder}: not a run folder, there is no {RESULT}. {example}")
+    _ = run.record  # read now, so that whoever opens a run is told here what is wrong with it
+    return run
+
+
+def _identity_of(run: RunFolder) -> dict[str, Any] | None:
+    try:
+        return run.identity
+    except UserError:  # a corrupt spec.json is no run's
+        return None
+
+
+def _run_folders(root: Path, problems: list[str]) -> Iterator[tuple[RunFolder, bool]]:
+    """Run folders at or below `root` in the order of their names, each with whether it is finished."""
+    if not root.exists():
+        raise UserError(f"{root}: no such folder. Name the folder given to `hashbench run --out` (default: runs).")
+    if not root.is_dir():
+        raise UserError(f"{root}: not a folder. Name the folder given to `hashbench run --out` (default: runs).")
+
+    def unreadable(error: OSError) -> None:
+        problems.append(f"{error.filename}: cannot be read: {error.strerror}.")
+
+    for parent, folders, files in os.walk(root, onerror=unreadable):
+        if RESULT in files or SPEC in files:
+            yield RunFolder(parent), RESULT in files
+            folders.clear()
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
