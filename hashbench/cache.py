@@ -100,11 +100,11 @@ class FeatureCache:
             _acquire(lock)
         except (OSError, NotImplementedError) as error:
             self._warn(error)
-            return _collect(compute(rows), shape)
+            return collect(compute(rows), shape)
         try:
             features = entry.read(explain=True)
             if features is None:
-                features = _collect(compute(rows), shape)
+                features = collect(compute(rows), shape)
                 try:
                     entry.write(features)
                 except OSError as error:
@@ -168,8 +168,8 @@ def _acquire(lock: FileLock) -> None:
         lock.acquire()
 
 
-def _collect(blocks: Iterator[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
-    """Blocks of rows -> one (n, d) float32 array."""
+def collect(blocks: Iterator[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
+    """Blocks of rows -> one (n, d) float32 array; `ValueError` for another number of rows or another width."""
     features = np.empty(shape, np.float32)
     done = 0
     for block in blocks:

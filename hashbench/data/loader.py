@@ -6,7 +6,7 @@ sees the batches of an uninterrupted one, and several processes divide the batch
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,9 @@ class BatchLoader:
     (b, C) uint8; `index`, (b,) int64, the positions in `indices`, 0 .. n - 1.
 
     A last batch with fewer than two samples per process is merged into the one before: batch norm cannot take one.
+
+    Attributes:
+        bounds: (start, stop) of every global batch, as places in an epoch's order.
 
     Args:
         table: the data. Loaders that share a table and a device share the copy there.
@@ -77,10 +80,10 @@ class BatchLoader:
         self.epoch = 0
         self._store = table.on(self.device)
         self._rows = torch.from_numpy(rows.copy()).to(self.device)
-        self._bounds = _batch_bounds(len(rows), batch_size, smallest=2 * world_size)
+        self.bounds = _batch_bounds(len(rows), batch_size, smallest=2 * world_size)
 
     def __len__(self) -> int:
-        return len(self._bounds)
+        return len(self.bounds)
 
     @property
     def labels(self) -> Tensor:
@@ -92,9 +95,14 @@ class BatchLoader:
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        return self.batches(range(len(self)))
+
+    def batches(self, numbers: Iterable[int]) -> Iterator[dict[str, Tensor]]:
+        """Some batches of the epoch, by number: the very batches that going through all of them gives."""
         epoch = self.epoch
         order = self._order(epoch).to(self.device)
-        for number, (start, stop) in enumerate(self._bounds):
+        for number in numbers:
+            start, stop = self.bounds[number]
             count = stop - start
             low, high = (count * rank // self.world_size for rank in (self.rank, self.rank + 1))
             draw: Draw | None = None

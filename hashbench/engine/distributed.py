@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Any
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+PATIENCE = timedelta(days=2)
+"""How long processes wait for each other. The first may work alone for hours, on a closed-form fit or until another run
+has computed the features that both need; and where one fails, torchrun ends all."""
 
 
 def rank() -> int:
@@ -29,15 +33,6 @@ def barrier() -> None:
     """Wait for all processes."""
     if world_size() > 1:
         dist.barrier()
-
-
-def from_first_process(value: bool | None) -> bool:
-    """What the first process has for `value`, on every process. The others pass None."""
-    if world_size() == 1:
-        return bool(value)
-    shared: list[Any] = [value]
-    dist.broadcast_object_list(shared)
-    return bool(shared[0])
 
 
 class _Gather(torch.autograd.Function):
@@ -164,5 +159,10 @@ def with_global_batch_norm(module: torch.nn.Module) -> torch.nn.Module:
 
 def launch_if_asked(device: str) -> None:
     """Join the process group that torchrun announces in the environment; nothing where there is none."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
-        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or dist.is_initialized():
+        return
+    on_gpu = device.startswith("cuda")
+    if on_gpu:  # nccl sends from the current device, which is the first one unless somebody says so
+        index = torch.device(device).index
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) if index is None else index)
+    dist.init_process_group("nccl" if on_gpu else "gloo", timeout=PATIENCE)

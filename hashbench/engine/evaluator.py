@@ -1,67 +1,34 @@
-"""Encoding query and database, and handing packed codes to the exact evaluation."""
+"""The protocol's metrics of two encoded sets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
-import numpy as np
 import torch
 
-from hashbench.errors import RunFailedError, UserError
-from hashbench.evaluation import Evaluation, MetricError, binarize, code_quality, evaluate, pack_codes
+from hashbench.engine.distributed import rank, world_size
+from hashbench.engine.encoding import EncodedSet
+from hashbench.engine.own_metrics import own_metrics_refused
+from hashbench.engine.sharing import from_first, parts, shared_map
+from hashbench.evaluation import Evaluation, HammingCounter, code_quality, evaluate_counts
 from hashbench.evaluation.cosine import CosineEvaluation, evaluate_cosine
-from hashbench.evaluation.measure import Options, try_added
-
-
-@dataclass(frozen=True)
-class EncodedSet:
-    """Codes of one set of samples.
-
-    Attributes:
-        codes: (N, ceil(K/8)) uint8, packed little-endian; None where the method ranks by the outputs themselves.
-        outputs: (N, K) float32, what was binarised; of another width where it was not.
-        labels: (N,) ids or (N, C) multi-hot.
-    """
-
-    codes: np.ndarray | None
-    outputs: np.ndarray
-    labels: np.ndarray
-
-
-def encode(model: Any, loader: Iterable[dict[str, torch.Tensor]]) -> EncodedSet:
-    """Run a model over a loader in evaluation mode; every sample once, in the loader's order."""
-    was_training = model.training
-    model.eval()
-    outputs, labels = [], []
-    with torch.inference_mode():
-        for data in loader:
-            outputs.append(model.encode(data["inputs"]).float().cpu().numpy())
-            labels.append(data["labels"].cpu().numpy())
-    model.train(was_training)
-    stacked = np.concatenate(outputs)
-    codes = None if model.ranking == "cosine" else pack_codes(binarize(stacked))
-    return EncodedSet(codes, stacked, np.concatenate(labels))
-
-
-@contextmanager
-def own_metrics_refused() -> Iterator[None]:
-    """A metric of somebody's own that fails is wrong with the request, not with the run."""
-    try:
-        yield
-    except MetricError as error:
-        raise UserError(str(error)) from error
+from hashbench.evaluation.measure import Options, means_of_outputs, try_added
 
 
 @dataclass
 class RetrievalEvaluator:
-    """The protocol's metrics on two encoded sets. Keeps the last result for the result folder.
+    """The protocol's metrics on two encoded sets. `last` is the last result, for the result folder.
+
+    Several processes share the work that grows with the number of pairs: each counts its part of the database against
+    all queries, and the counts are added; or each ranks the database by cosine for its part of the queries. The rest
+    every process computes from the same sums: waiting for one to do it would take as long. Still all are given the
+    metrics of the first, since each decides on best epoch and patience by itself, and on processors of different kinds
+    the last digit may differ.
 
     Args:
         bits: K.
         topk, radii, denominator: see `hashbench.evaluation.evaluate`.
+        device: where to count.
 
     Raises:
         UserError: a metric of somebody's own fails on random counts. So it is refused before any work is done.
@@ -72,7 +39,7 @@ class RetrievalEvaluator:
     radii: tuple[int, ...] = (0, 1, 2)
     denominator: str = "retrieved"
     device: str = "cpu"
-    last: Evaluation | CosineEvaluation | None = field(default=None, init=False)
+    last: Evaluation | CosineEvaluation = field(init=False)
 
     def __post_init__(self) -> None:
         with own_metrics_refused():
@@ -92,33 +59,31 @@ class RetrievalEvaluator:
         # threads torch adds in another order: an epoch after an evaluation would differ from one after a resume.
         threads = torch.get_num_threads()
         try:
-            if query.codes is None:
-                self.last = evaluate_cosine(
-                    query.outputs,
-                    database.outputs,
-                    query.labels,
-                    database.labels,
-                    topk=self.topk,
-                    denominator=self.denominator,
-                )
-                return self.last.metrics
-            if query.outputs.shape[1] != self.bits:
-                raise RunFailedError(
-                    f"the method's outputs have {query.outputs.shape[1]} columns where {self.bits} bits were asked "
-                    "for: check its code layer and activation, or its _project"
-                )
-            self.last = evaluate(
-                query.codes,
-                database.codes,
-                query.labels,
-                database.labels,
-                bits=self.bits,
-                topk=self.topk,
-                radii=self.radii,
-                denominator=self.denominator,
-                device=self.device,
-            )
-            quality = code_quality(database.outputs)
+            metrics = self._by_cosine(query, database) if query.codes is None else self._by_hamming(query, database)
         finally:
             torch.set_num_threads(threads)
-        return {**self.last.metrics, **quality}
+        return from_first(metrics)
+
+    def _by_cosine(self, query: EncodedSet, database: EncodedSet) -> dict[str, float]:
+        self.last = evaluate_cosine(
+            query.outputs,
+            database.outputs,
+            query.labels,
+            database.labels,
+            topk=self.topk,
+            denominator=self.denominator,
+            mapper=shared_map,
+        )
+        return self.last.metrics
+
+    def _by_hamming(self, query: EncodedSet, database: EncodedSet) -> dict[str, float]:
+        assert database.codes is not None  # there are codes of both or of neither
+        counter = HammingCounter(query.codes, query.labels, bits=self.bits, device=self.device)
+        size = len(database.labels)
+        mine = parts(size)[rank()]
+        counter.update(database.codes[mine.start : mine.stop], database.labels[mine.start : mine.stop])
+        if world_size() > 1:
+            counter.all_reduce()
+        self.last = evaluate_counts(counter.counts, topk=self.topk, radii=self.radii, denominator=self.denominator)
+        quality = code_quality(codes=database.codes, bits=self.bits)
+        return {**self.last.metrics, **means_of_outputs(database.output_sums), **quality}

@@ -12,8 +12,10 @@ import torch
 from torch import nn
 
 from hashbench.backbones.extract import extract_features
-from hashbench.cache import FeatureCache
+from hashbench.cache import FeatureCache, collect
 from hashbench.data import BatchLoader, DataTable, DeviceTransform
+from hashbench.engine.distributed import rank, world_size
+from hashbench.engine.sharing import divide_batches, failing_together, from_first, in_rank_order
 
 
 @dataclass
@@ -42,7 +44,7 @@ class Feed:
         )
 
     def ordered(self, rows: np.ndarray) -> BatchLoader:
-        """`rows` in order, not augmented, whole on every process."""
+        """`rows` in order, not augmented. Whole on every process; those that share the work take `batches` of it."""
         return self._loader(rows, self.plain, max(256, self.batch_size))
 
     def _loader(self, rows: np.ndarray, transform: DeviceTransform, batch_size: int, **options: Any) -> BatchLoader:
@@ -74,15 +76,50 @@ class FrozenFeed(Feed):
         self._tables.append((rows, _kept(name, lambda: self._read(rows))))
 
     def _read(self, rows: np.ndarray) -> DataTable:
-        features = self.cache.get_or_compute(self.key, rows, self._compute, int(self.backbone.out_features))  # type: ignore[arg-type]
+        features = torch.from_numpy(np.array(self._features(rows)))
         labels = self.table.labels[torch.from_numpy(rows)]
-        return DataTable(
-            f"{self.table.name} features", torch.from_numpy(np.array(features)), labels, self.table.num_classes
-        )
+        return DataTable(f"{self.table.name} features", features, labels, self.table.num_classes)
 
-    def _compute(self, rows: np.ndarray) -> Iterator[np.ndarray]:
-        loader = Feed.ordered(Feed(self.table, self.plain, self.plain, self.batch_size, self.device, self.seed), rows)
-        return extract_features(self.backbone, (data["inputs"] for data in loader), self.device, self.precision)
+    def _features(self, rows: np.ndarray) -> np.ndarray:
+        """(n, d) float32, from the cache, or computed by all processes together and kept by the first.
+
+        Only the first one looks, and holds the cache's lock; it tells the others whether it needs them. If not, they
+        read what it has found.
+        """
+        width = int(self.backbone.out_features)  # type: ignore[arg-type]
+        if rank() == 0:
+            asked = False
+
+            def compute(rows: np.ndarray) -> Iterator[np.ndarray]:
+                nonlocal asked
+                asked = from_first(True)
+                return self._compute_together(rows, width)
+
+            features = self.cache.get_or_compute(self.key, rows, compute, width)
+            if not asked:
+                from_first(False)
+            return features
+        if from_first(None):
+            return collect(self._compute_together(rows, width), (len(rows), width))
+        return self.cache.get_or_compute(self.key, rows, self._compute, width)
+
+    def _compute_together(self, rows: np.ndarray, width: int) -> Iterator[np.ndarray]:
+        """As `_compute`, each process its batches of `rows`."""
+        if world_size() == 1:
+            return self._compute(rows)
+        batches, counts = divide_batches(self._images(rows))
+        with failing_together():
+            own = collect(self._compute(rows, batches[rank()]), (counts[rank()], width))
+        return in_rank_order(own, counts)
+
+    def _compute(self, rows: np.ndarray, batches: range | None = None) -> Iterator[np.ndarray]:
+        """Blocks of features of `rows`, in order; of some batches of them only, if those are named."""
+        images = self._images(rows)
+        chosen = images if batches is None else images.batches(batches)
+        return extract_features(self.backbone, (data["inputs"] for data in chosen), self.device, self.precision)
+
+    def _images(self, rows: np.ndarray) -> BatchLoader:
+        return Feed.ordered(Feed(self.table, self.plain, self.plain, self.batch_size, self.device, self.seed), rows)
 
     def _loader(self, rows: np.ndarray, transform: DeviceTransform, batch_size: int, **options: Any) -> BatchLoader:
         for known, table in self._tables:

@@ -1,9 +1,9 @@
-"""The loops an mmengine Runner is given: deep training, closed-form fit, retrieval validation and test."""
+"""The training loops an mmengine Runner is given: deep training and closed-form fit."""
 
 from __future__ import annotations
 
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +13,8 @@ from torch import Tensor
 
 from hashbench.data.seeding import derive_seed, generator
 from hashbench.engine.context import TrainingView
-from hashbench.engine.evaluator import EncodedSet, encode
+from hashbench.engine.distributed import rank
+from hashbench.engine.sharing import failing_together, from_first
 from hashbench.errors import RunFailedError
 
 
@@ -104,6 +105,9 @@ class DeepTrainLoop(EpochBasedTrainLoop):
 class ShallowFitLoop(BaseLoop):
     """Fits a shallow method once on all training features.
 
+    Of several processes the first fits, and the others are sent what it has learned: two fits may differ in the last
+    digit, which can turn a singular vector or end an alternation elsewhere, and all encode with one hash function.
+
     Args:
         dataloader: the training loader, unshuffled.
     """
@@ -116,13 +120,12 @@ class ShallowFitLoop(BaseLoop):
     def run(self) -> torch.nn.Module:
         """Gather the features, fit, validate once."""
         self.runner.call_hook("before_train")
-        rows, labels = gather(self.dataloader)
-        started = time.perf_counter()
-        try:
-            self.runner.model.method.fit(rows, labels)
-        except ValueError as error:
-            raise self.runner.refusal(error) from error
-        seconds = time.perf_counter() - started
+        seconds = 0.0
+        with failing_together():
+            if rank() == 0:
+                seconds = self._fit()
+        learned = vars(self.runner.model.method)
+        learned.update(from_first(learned))
         self.epoch = self.iter = 1
         self.runner.state.history.append({"epoch": 1, "seconds": seconds})
         self.runner.state.train_seconds += seconds
@@ -130,6 +133,16 @@ class ShallowFitLoop(BaseLoop):
         self.runner.val_loop.run()
         self.runner.call_hook("after_train")
         return self.runner.model
+
+    def _fit(self) -> float:
+        """Seconds that the fit took."""
+        rows, labels = gather(self.dataloader)
+        started = time.perf_counter()
+        try:
+            self.runner.model.method.fit(rows, labels)
+        except ValueError as error:
+            raise self.runner.refusal(error) from error
+        return time.perf_counter() - started
 
 
 def gather(dataloader: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -139,63 +152,3 @@ def gather(dataloader: Any) -> tuple[np.ndarray, np.ndarray]:
         rows.append(data["inputs"].flatten(1).cpu().numpy())
         labels.append(data["labels"].cpu().numpy())
     return np.concatenate(rows).astype(np.float64), np.concatenate(labels)
-
-
-class RetrievalLoaders(NamedTuple):
-    """What a retrieval loop reads: a loader of queries and one of the database."""
-
-    query: Any
-    database: Any
-
-
-class _RetrievalLoop(BaseLoop):
-    """Encodes queries and database and evaluates; the last encoding stays readable.
-
-    Args:
-        dataloader: `RetrievalLoaders`. (One argument for both: mmengine deep-copies all others.)
-        evaluator: a `RetrievalEvaluator`.
-    """
-
-    def __init__(self, runner: Any, dataloader: RetrievalLoaders, evaluator: Any) -> None:
-        super().__init__(runner, dataloader)
-        self.loaders = dataloader
-        self.evaluator = evaluator
-        self.query: EncodedSet
-        self.database: EncodedSet
-        self.metrics: dict[str, float] = {}
-
-    def _measure(self) -> dict[str, float]:
-        self.query = encode(self.runner.model, self.loaders.query)
-        self.database = encode(self.runner.model, self.loaders.database)
-        self.metrics = self.evaluator(self.query, self.database)
-        return self.metrics
-
-
-@LOOPS.register_module()
-class RetrievalValLoop(_RetrievalLoop):
-    """Validation: validation queries against the validation database."""
-
-    def run(self) -> dict[str, float]:
-        """All metrics; hooks see them in `after_val_epoch`."""
-        self.runner.call_hook("before_val")
-        self.runner.call_hook("before_val_epoch")
-        started = time.perf_counter()
-        metrics = self._measure()
-        self.runner.state.val_seconds += time.perf_counter() - started
-        self.runner.call_hook("after_val_epoch", metrics=metrics)
-        self.runner.call_hook("after_val")
-        return metrics
-
-
-@LOOPS.register_module()
-class RetrievalTestLoop(_RetrievalLoop):
-    """Test: built only after selection is over, when the test queries are unsealed."""
-
-    def run(self) -> dict[str, float]:
-        """All metrics; hooks see them in `after_test_epoch`."""
-        self.runner.call_hook("before_test")
-        self.runner.call_hook("before_test_epoch")
-        metrics = self._measure()
-        self.runner.call_hook("after_test_epoch", metrics=metrics)
-        self.runner.call_hook("after_test")
-        return metrics

@@ -21,12 +21,13 @@ from hashbench.catalog.request import RunSpec
 from hashbench.engine.checkpoint import CheckpointStore
 from hashbench.engine.config import make_config
 from hashbench.engine.crash import crashed
-from hashbench.engine.distributed import barrier, from_first_process, rank
+from hashbench.engine.distributed import barrier, rank
 from hashbench.engine.experiment import Experiment, prepare
-from hashbench.engine.loops import RetrievalTestLoop
 from hashbench.engine.model import DeepModel
 from hashbench.engine.reporter import Reporter
+from hashbench.engine.retrieval_loops import RetrievalTestLoop
 from hashbench.engine.runner import HashRunner
+from hashbench.engine.sharing import from_first
 from hashbench.errors import Interrupted, RunFailedError, UserError
 from hashbench.results.atomic import write_errors_explained
 from hashbench.results.codes import RunCodes
@@ -37,8 +38,6 @@ from hashbench.results.layout import method_dir_name, protocol_dir_name
 from hashbench.results.record import SCHEMA, ResultRecord
 
 _RUNS = itertools.count()
-_KEPT_OUTPUTS = 64
-"""Test queries whose continuous outputs are kept, for figures; all would be 32 times the codes."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def run(
         spec.seed,
     )
     if rank() > 0:  # only the first process touches the folder; the others train with it
-        if from_first_process(None):
+        if from_first(None):
             return Outcome(folder.record, folder, fresh=False)
         record, _ = _work(experiment, folder, Reporter(), bool(resume), started)
         return Outcome(record, folder, fresh=True)
@@ -105,7 +104,7 @@ def run(
         if overwrite:
             folder.clear()
         begun = _check_state(folder, identity, resume)
-        if from_first_process(folder.state == "finished"):
+        if from_first(folder.state == "finished"):
             return Outcome(folder.record, folder, fresh=False)
         with _early_end_explained(experiment, folder, begun):
             record, test = _work(experiment, folder, reporter, begun, started)
@@ -234,7 +233,7 @@ def _write(folder: RunFolder, experiment: Experiment, test: RetrievalTestLoop, r
             query_index=experiment.roles.test,
             database_index=experiment.roles.database,
             bits=experiment.spec.bits,
-            query_outputs=test.query.outputs[:_KEPT_OUTPUTS],
+            query_outputs=test.query.outputs,
         )
         folder.write_codes(codes)
     folder.write_per_query(test.evaluator.last.per_query)

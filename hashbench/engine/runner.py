@@ -15,6 +15,7 @@ from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 
+import hashbench.engine.loops  # noqa: F401  (registers the loops that a config names)
 from hashbench.data.seeding import generator
 from hashbench.engine.checkpoint import CheckpointStore
 from hashbench.engine.context import TrainingView
@@ -22,10 +23,10 @@ from hashbench.engine.distributed import rank
 from hashbench.engine.evaluator import RetrievalEvaluator
 from hashbench.engine.experiment import Experiment
 from hashbench.engine.hooks import ReportHook, SelectionHook
-from hashbench.engine.loops import RetrievalLoaders, RetrievalTestLoop
 from hashbench.engine.model import DeepModel
 from hashbench.engine.optim import build_optimizer, build_schedule
 from hashbench.engine.reporter import Reporter
+from hashbench.engine.retrieval_loops import RetrievalLoaders, RetrievalTestLoop
 from hashbench.engine.state import TrainingState
 from hashbench.errors import RunFailedError, UserError
 

@@ -7,7 +7,7 @@ chunks, so Q x N is never kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +19,16 @@ from hashbench.evaluation.counts import Counts
 from hashbench.evaluation.errors import EvaluationInputError
 from hashbench.evaluation.labels import parse_labels
 from hashbench.evaluation.measure import Options, kept, means, values_of
-from hashbench.evaluation.metrics import Member
+from hashbench.evaluation.metrics import Member, members
 
 _CELLS = 1 << 19
 """Query-item pairs ranked at a time: about 100 MB of histograms and sums."""
 _ROUNDING = 1e-12
 """Cosines that follow each other at less than this are equal but for rounding: they tie."""
+
+_Chunk = tuple[dict[str, NDArray[np.float64]], int]
+"""What is measured on some queries: the values per query by the metric's name, which can be sent to other processes;
+and how many queries have no relevant item. One number of some of the queries is none of all, and left out."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ def evaluate_cosine(
     *,
     topk: int | Iterable[int] = (),
     denominator: str = "retrieved",
+    mapper: Callable[[Callable[[slice], _Chunk], list[slice]], Iterable[_Chunk]] = map,
 ) -> CosineEvaluation:
     """Rank a database by cosine similarity for every query, and measure the ranking, ties included.
 
@@ -60,6 +65,7 @@ def evaluate_cosine(
         query_labels: `(Q,)` integer class ids, or `(Q, C)` multi-hot.
         database_labels: `(N,)` or `(N, C)`, in the same form.
         topk, denominator: as for `hashbench.evaluation.evaluate`.
+        mapper: goes through the chunks of queries; a function like `map` that may share them among processes.
 
     Raises:
         EvaluationInputError: the input cannot be evaluated; one line that says why and what to do.
@@ -77,16 +83,22 @@ def evaluate_cosine(
     of_query.check_same_form(of_items)
 
     options = Options.checked(topk, (), "expected", denominator)
+
+    def measure(chunk: slice) -> _Chunk:
+        counts = _counts(cosines.of(chunk), _relevance(of_query.values[chunk], of_items.values))
+        found = values_of(counts, options, cosine=True)
+        values = {member.name: value for member, value in found.items() if isinstance(value, np.ndarray)}
+        return values, int(np.count_nonzero(counts.relevant == 0))
+
+    rows = max(1, _CELLS // cosines.items)
+    chunks = [slice(start, start + rows) for start in range(0, cosines.queries, rows)]
     values: dict[Member, NDArray[np.float64]] = {}
     without_relevant = 0
-    rows = max(1, _CELLS // cosines.items)
-    for start in range(0, cosines.queries, rows):
-        chunk = slice(start, start + rows)
-        counts = _counts(cosines.of(chunk), _relevance(of_query.values[chunk], of_items.values))
-        without_relevant += int(np.count_nonzero(counts.relevant == 0))
-        for member, value in values_of(counts, options, cosine=True).items():
-            if isinstance(value, np.ndarray):  # one number of some of the queries is none of all
-                values.setdefault(member, np.full(cosines.queries, np.nan))[chunk] = value
+    for chunk, (of_chunk, without) in zip(chunks, mapper(measure, chunks), strict=True):
+        without_relevant += without
+        for member in members(options.topk, ()):
+            if member.name in of_chunk:
+                values.setdefault(member, np.full(cosines.queries, np.nan))[chunk] = of_chunk[member.name]
     if without_relevant == cosines.queries:
         raise EvaluationInputError("no query has a relevant item in the database: check that both use the same labels")
     info = {

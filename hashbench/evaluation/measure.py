@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -113,7 +114,7 @@ def try_added(bits: int, options: Options) -> None:
     p[-1] = 0  # a query without a relevant item
     values_of(Counts(n, p), options)
     outputs = rng.normal(size=(_TRIED, bits))
-    of_outputs(outputs)
+    sums_of_outputs(outputs)
     of_codes(CodeSet(pack_codes(outputs >= 0), bits))
 
 
@@ -147,20 +148,42 @@ def of_codes(codes: CodeSet) -> dict[str, float]:
     return found
 
 
-def of_outputs(outputs: np.ndarray) -> dict[str, float]:
-    """Every metric of outputs, `(N, K)` float64.
+def of_outputs() -> list[Metric]:
+    """The metrics of outputs."""
+    return [metric for metric in TABLE.values() if metric.of == "outputs"]
+
+
+def sums_of_outputs(outputs: np.ndarray) -> np.ndarray:
+    """`(M, 2)` float64: of every metric of outputs, the sum of its values and how many there are.
+
+    Args:
+        outputs: `(n, K)`, of some items or of all.
 
     Raises:
         MetricError: one raised, or returned something else than a value for each item or for each output.
     """
-    found = {}
-    for metric in TABLE.values():
-        if metric.of == "outputs":
-            values = _called(metric, [outputs])
-            if values.shape not in (outputs.shape, outputs.shape[:1]):
-                raise _failed(metric, f"it returned shape {values.shape}: give {outputs.shape} or {outputs.shape[:1]}")
-            found[metric.name] = float(values.mean())
-    return found
+    outputs = outputs.astype(np.float64)
+    sums = []
+    for metric in of_outputs():
+        values = _called(metric, [outputs])
+        if values.shape not in (outputs.shape, outputs.shape[:1]):
+            raise _failed(metric, f"it returned shape {values.shape}: give {outputs.shape} or {outputs.shape[:1]}")
+        sums.append((values.sum(), values.size))
+    return np.array(sums, dtype=np.float64).reshape(-1, 2)
+
+
+def means_of_outputs(sums: np.ndarray) -> dict[str, float]:
+    """Every metric of outputs.
+
+    Args:
+        sums: `(M, 2)` of `sums_of_outputs`, or `(parts, M, 2)` of outputs that came in parts. Parts are added without
+            rounding, so that their order does not matter.
+    """
+    parts = sums.reshape(-1, len(of_outputs()), 2)
+    return {
+        metric.name: math.fsum(parts[:, place, 0]) / math.fsum(parts[:, place, 1])
+        for place, metric in enumerate(of_outputs())
+    }
 
 
 def _mean(values: np.ndarray) -> float:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from hashbench.evaluation.code_set import CodeSet
 from hashbench.evaluation.codes import as_numpy, binarize, packed_codes
 from hashbench.evaluation.errors import EvaluationInputError
-from hashbench.evaluation.measure import of_codes, of_outputs
+from hashbench.evaluation.measure import means_of_outputs, of_codes, sums_of_outputs
 
 
 def code_quality(outputs: Any = None, codes: Any = None, *, bits: int | None = None) -> dict[str, float]:
@@ -41,5 +39,5 @@ def code_quality(outputs: Any = None, codes: Any = None, *, bits: int | None = N
         )
     if len(packed) == 0:
         raise EvaluationInputError("there are no codes to judge: give at least one")
-    of_both = {} if outputs is None else of_outputs(outputs.astype(np.float64))
+    of_both = {} if outputs is None else means_of_outputs(sums_of_outputs(outputs))
     return of_both | of_codes(CodeSet(packed, length))

@@ -132,6 +132,17 @@ def test_processes_divide_the_batches_of_one(world_size, batch_size, count, shuf
         assert all(torch.equal(one[key], other[key]) for key in one)
 
 
+def test_some_batches_are_those_of_the_whole_epoch():
+    mine = loader(ROWS[:41], transform=CROPS, shuffle=True)
+    whole = epoch(mine, 2)
+    assert mine.bounds == [(0, 8), (8, 16), (16, 24), (24, 32), (32, 41)]
+    for numbers in (range(1, 4), [4, 0], range(0)):
+        some = list(mine.batches(numbers))
+        assert len(some) == len(numbers)
+        for batch, number in zip(some, numbers, strict=True):
+            assert all(torch.equal(batch[key], whole[number][key]) for key in batch)
+
+
 def test_loaders_share_the_data_on_a_device():
     a, b = (BatchLoader(TABLE, rows, batch_size=4, transform=PLAIN, device="meta") for rows in (ROWS, ROWS[:5]))
     assert a._store is b._store

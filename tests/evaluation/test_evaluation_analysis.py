@@ -9,6 +9,7 @@ from evaluation_oracle import histograms, metrics
 from hashbench.evaluation import bootstrap, code_quality, evaluate, paired_bootstrap
 from hashbench.evaluation.conventions import Convention, conformance_table, conventional_map, example, usual_map
 from hashbench.evaluation.curves import interpolated_precision
+from hashbench.evaluation.measure import means_of_outputs, sums_of_outputs
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,15 @@ def test_quality_by_definition():
     assert found["bit_entropy"] == pytest.approx(-np.sum(share * np.log2(share) + (1 - share) * np.log2(1 - share)) / 5)
     assert found["bit_correlation"] == pytest.approx(np.mean(np.abs(correlations)))
     assert found["distinct_codes"] == len(np.unique(bits, axis=0))
+
+
+def test_quantisation_adds_up_from_parts_in_any_order():
+    outputs = np.random.default_rng(0).normal(size=(1000, 5)).astype(np.float32)
+    sums = np.stack([sums_of_outputs(part) for part in np.split(outputs, [10, 300, 301])])
+    assert means_of_outputs(sums) == means_of_outputs(sums[::-1])
+    whole = means_of_outputs(sums_of_outputs(outputs))
+    assert means_of_outputs(sums) == pytest.approx(whole, rel=1e-14)
+    assert whole["quantization_error"] == np.abs(np.abs(outputs.astype(float)) - 1).mean()
 
 
 @pytest.mark.parametrize("bits", [1, 63, 70, 200])

@@ -82,6 +82,22 @@ def test_signs_rank_by_cosine_as_their_bits_by_hamming_distance():
         assert value == pytest.approx(hamming[name], abs=1e-12), name
 
 
+def test_a_mapper_goes_through_the_chunks(monkeypatch):
+    monkeypatch.setattr(cosine, "_CELLS", 2000)  # ten queries at a time
+    seen = []
+
+    def backwards(function, chunks):
+        seen.extend(chunks)
+        return [function(chunk) for chunk in reversed(chunks)][::-1]
+
+    data = real_vectors()
+    found, expected = evaluate_cosine(*data, topk=7, mapper=backwards), evaluate_cosine(*data, topk=7)
+    assert seen == [slice(0, 10), slice(10, 20), slice(20, 30)]
+    assert found.metrics == expected.metrics
+    for name, values in expected.per_query.items():
+        np.testing.assert_array_equal(found.per_query[name], values)
+
+
 def test_chunks_change_nothing(monkeypatch):
     whole = evaluate_cosine(*real_vectors(), topk=(7,))
     monkeypatch.setattr(cosine, "_CELLS", 500)  # two queries at a time; the one without relevant items is in a chunk
