@@ -43,7 +43,7 @@ class CheckpointStore:
     """The checkpoints of one run: `epoch_<n>.pth` (all state, the last two) and `best_<n>.pth` (weights only).
 
     Args:
-        folder: made with the first of them.
+        folder: made by the first save.
         say: called with one line whenever something is passed over.
     """
 
@@ -51,10 +51,6 @@ class CheckpointStore:
         self.folder = folder
         self.say = say
         self._best_before: int | None = None  # best epoch of the checkpoint before; unknown after a resume
-
-    def best_path(self, epoch: int) -> Path:
-        """File of the weights selected by validation after `epoch` epochs."""
-        return self.folder / f"best_{epoch}.pth"
 
     def epochs(self) -> list[int]:
         """Epochs for which a checkpoint exists, newest first."""
@@ -83,6 +79,10 @@ class CheckpointStore:
                 reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
                 self.say(f"checkpoint {path.name} cannot be read ({reason}); falling back to the one before")
         return None
+
+    def best_path(self, epoch: int) -> Path:
+        """Where `save_best(epoch, ...)` saves."""
+        return self.folder / f"best_{epoch}.pth"
 
     def save_best(self, epoch: int, state_dict: dict[str, Any]) -> None:
         """Save the weights selected by validation after `epoch` epochs."""

@@ -1,14 +1,13 @@
-"""The two model adapters that mmengine's loops step: a deep network with a loss, and a shallow hash function."""
+"""A deep network with its loss: one step on the global batch, whatever the number of processes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import torch
-from mmengine.model import BaseModel
+from mmengine.model import BaseDataPreprocessor, BaseModel
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
@@ -17,8 +16,8 @@ from hashbench.engine.loss_terms import total_loss
 from hashbench.models import CodeBatch, HashNetwork
 from hashbench.models.network import Output
 
-if TYPE_CHECKING:
-    from hashbench.models import ShallowMethod
+Terms = dict[str, Tensor]
+"""The terms of a loss by name, scalars whose sum is minimised."""
 
 
 class DeepModel(BaseModel):
@@ -42,7 +41,7 @@ class DeepModel(BaseModel):
         compile_network: bool = False,
         channels_last: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(BaseDataPreprocessor())  # given, mmengine does not look it up in its registries
         self.network = network.to(memory_format=torch.channels_last) if channels_last else network
         self.num_classes = num_classes
         self.precision = precision
@@ -58,14 +57,14 @@ class DeepModel(BaseModel):
             return Output(output.logits.float(), output.codes.float())
         return self._run[0](inputs)
 
-    def losses(self, data: dict[str, Tensor]) -> tuple[CodeBatch, dict[str, Tensor]]:
-        """One forward pass: the global batch as the method sees it, and the terms of its loss."""
+    def batch(self, data: dict[str, Tensor]) -> CodeBatch:
+        """One forward pass: the global batch as the method sees it."""
         output = self.forward(data["inputs"])
         if world_size() > 1:
             # What follows the gathering is computed alike on every process, the activation too: see `sum_gradients`.
             logits = gather_rows(output.logits)
             output = Output(logits, self.network.method.activation(logits))
-        batch = CodeBatch(
+        return CodeBatch(
             codes=output.codes,
             logits=output.logits,
             labels=gather_rows(data["labels"]),
@@ -73,34 +72,35 @@ class DeepModel(BaseModel):
             num_classes=self.num_classes,
             inputs=gather_rows(data["inputs"]) if self._global_inputs else None,
         )
-        return batch, self.network.method.loss(batch)
 
-    def _backward(
-        self, data: dict[str, Tensor], optimizer: torch.optim.Optimizer
-    ) -> tuple[CodeBatch, dict[str, Tensor]]:
+    def backward(self, data: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> tuple[CodeBatch, Terms]:
+        """Gradients of the loss in place of what the optimizer's parameters had; the batch and the loss's terms."""
         optimizer.zero_grad(set_to_none=True)
-        batch, terms = self.losses(data)
+        batch = self.batch(data)
+        terms = self.network.method.loss(batch)
         total_loss(self.network.method, terms).backward()
         sum_gradients(self.network.parameters(), replicated=self.network.method.parameters())
         return batch, terms
 
-    def train_step(self, data: dict[str, Tensor], optim_wrapper: OptimWrapper) -> dict[str, Any]:  # type: ignore[override]
-        """Forward, backward, step. Returns the detached loss terms and the batch that made them."""
+    def train_step(  # type: ignore[override]
+        self, data: dict[str, Tensor], optim_wrapper: OptimWrapper
+    ) -> tuple[CodeBatch, Terms]:
+        """Forward, backward, step. Returns the batch that made the step and the terms of its loss, detached."""
         optimizer = optim_wrapper.optimizer
         random_state = _random_state(data["inputs"]) if getattr(optimizer, "uses_closure", False) else None
-        batch, terms = self._backward(data, optimizer)
+        batch, terms = self.backward(data, optimizer)
         if random_state is None:
             optimizer.step()
         else:
 
             def again() -> Tensor:
                 with _replayed(self.network, random_state):
-                    _, terms = self._backward(data, optimizer)
+                    _, terms = self.backward(data, optimizer)
                 return sum(terms.values()).detach()  # type: ignore[union-attr]
 
             optimizer.step(again)
         batch.codes, batch.logits = batch.codes.detach(), batch.logits.detach()
-        return {"batch": batch, "terms": {name: value.detach() for name, value in terms.items()}}
+        return batch, {name: value.detach() for name, value in terms.items()}
 
     def encode(self, inputs: Tensor) -> Tensor:
         """(b, ...) inputs -> (b, K) float32 codes whose signs are the bits."""
@@ -132,29 +132,3 @@ def _replayed(network: nn.Module, state: list[Tensor]) -> Iterator[None]:
     with torch.no_grad():
         for name, value in buffers.items():
             own[name].copy_(value)
-
-
-class ShallowModel(BaseModel):
-    """Carries a fitted `ShallowMethod` through the same loops. It has nothing to step.
-
-    Args:
-        method: the estimator.
-        backbone: features come from it; None where inputs are features already.
-    """
-
-    def __init__(self, method: ShallowMethod) -> None:
-        super().__init__()
-        self.method = method
-        self.ranking = method.ranking
-
-    def forward(self, inputs: Tensor, **_: Any) -> Tensor:
-        """As `encode`."""
-        return self.encode(inputs)
-
-    def train_step(self, data: Any, optim_wrapper: Any) -> dict[str, Any]:
-        raise TypeError("a shallow method is fitted by ShallowFitLoop, not stepped")
-
-    def encode(self, inputs: Tensor) -> Tensor:
-        """(b, ...) features or images (flattened) -> (b, K) float32 outputs, whose signs are the bits if there are."""
-        rows = inputs.flatten(1).cpu().numpy().astype(np.float64)
-        return torch.from_numpy(np.ascontiguousarray(self.method.decision_function(rows), dtype=np.float32))
