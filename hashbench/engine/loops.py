@@ -37,6 +37,8 @@ class DeepTrainLoop(EpochLoop):
     def run(self) -> torch.nn.Module:
         """Train to the last epoch, or until patience is spent."""
         self.runner.call_hook("before_train")
+        self._before = self.runner.hooks_at("before_train_iter")
+        self._after = self.runner.hooks_at("after_train_iter")
         if self.epoch == 0:
             self.training.begin()
         self.stop_training = self.runner.patience_spent()
@@ -56,18 +58,7 @@ class DeepTrainLoop(EpochLoop):
         """
         runner = self.runner
         runner.call_hook("before_train_epoch")
-        before, after = runner.hooks_at("before_train_iter"), runner.hooks_at("after_train_iter")
-
-        def before_step(position: int, data: Batch) -> None:
-            for call in before:
-                call(runner, batch_idx=position, data_batch=data)
-
-        def after_step(position: int, data: Batch, terms: Terms) -> None:
-            for call in after:
-                call(runner, batch_idx=position, data_batch=data, outputs=terms)
-            self.set_progress(self.epoch, self.iter + 1)
-
-        record = self.training.epoch(self.epoch, before_step, after_step)
+        record = self.training.epoch(self.epoch, self._before_step, self._after_step)
         if not np.isfinite(record["loss"]):
             raise RunFailedError(
                 f"the loss is {record['loss']} in epoch {record['epoch']}: lower optimizer.lr (now {record['lr']:g})"
@@ -76,6 +67,15 @@ class DeepTrainLoop(EpochLoop):
         runner.state.train_seconds += record["seconds"]
         runner.call_hook("after_train_epoch")
         self.set_progress(self.epoch + 1, self.iter)
+
+    def _before_step(self, position: int, data: Batch) -> None:
+        for call in self._before:
+            call(self.runner, batch_idx=position, data_batch=data)
+
+    def _after_step(self, position: int, data: Batch, terms: Terms) -> None:
+        for call in self._after:
+            call(self.runner, batch_idx=position, data_batch=data, outputs=terms)
+        self.set_progress(self.epoch, self.iter + 1)
 
 
 @LOOPS.register_module()

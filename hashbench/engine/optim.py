@@ -32,12 +32,13 @@ def build_optimizer(
     multiplier = rest.pop("head_lr_mult", 1.0)
     if not isinstance(lr, int | float) or not 0 < lr < math.inf:
         raise UserError(f"optimizer.lr must be a positive number, got {lr!r}")
-    cls: Any = _found(catalog, OPTIMIZERS, name)
+    cls = _found(catalog, OPTIMIZERS, name)
     if not (isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer)):
         raise UserError(f"optimizer.type: {name} is no subclass of torch.optim.Optimizer")
     _check_options("optimizer", name, cls, rest, given=("params",), more=("type", "head_lr_mult"))
     try:
-        return cls(network.groups(lr, multiplier), lr=lr, **rest)
+        make: Any = cls  # its constructor takes more than that of torch's base class
+        return make(network.groups(lr, multiplier), lr=lr, **rest)
     except (TypeError, ValueError) as error:
         raise UserError(f"optimizer {name}: {error}") from error
 

@@ -18,7 +18,7 @@ from hashbench.engine.epoch import sections
 from hashbench.engine.mmengine_internals import DrawNothing, flush
 from hashbench.errors import UserError, did_you_mean
 from hashbench.registry import SCOPE, VISBACKENDS, VISUALIZERS
-from hashbench.results.atomic import explained
+from hashbench.results.atomic import write_errors_explained
 from hashbench.results.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ class CurvesHook(Hook):
             runner.visualizer.add_scalars(values | self._rates.pop(epoch, {}), step=epoch)
         flush(runner.visualizer)
         self.written = len(runner.state.history)
-        with explained(self.note):
+        with write_errors_explained(self.note):
             self.note.parent.mkdir(parents=True, exist_ok=True)
             with atomic_write(self.note, durable=False) as file:
                 file.write(str(self.written).encode())
