@@ -20,6 +20,8 @@ class CodeBatch:
         index: (b,) int64, row of each sample in the training set, 0 .. num_train - 1.
         num_classes: C.
         inputs: what the network was given, augmented: (b, C, H, W) or (b, d).
+        replay: whether this is a second pass over the batch, at other parameters, that an optimizer such as StoRM has
+            asked for: what a loss counts or records belongs to the first pass.
     """
 
     codes: Tensor
@@ -28,6 +30,7 @@ class CodeBatch:
     index: Tensor
     num_classes: int
     inputs: Tensor | None = None
+    replay: bool = False
 
     @property
     def multilabel(self) -> bool:

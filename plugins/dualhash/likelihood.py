@@ -93,7 +93,8 @@ class LikelihoodHash(DeepMethod):
         )
         value = self.similarity_term(batch)
         self.oracle_calls.add_(len(batch.codes))
-        self.record.losses.append(value.detach())
+        if not batch.replay:
+            self.record.losses.append(value.detach())
         return {"similarity": value}
 
     def similarity_term(self, batch: CodeBatch) -> Tensor:

@@ -71,13 +71,6 @@ class DualHashStoRM(DualHashStoM):
         super().begin_epoch(fit)
         self.optimizer = fit.optimizer
 
-    def loss(self, batch: CodeBatch) -> dict[str, Tensor]:
-        """As in `SplitHash`, at u_{k-1} while the optimizer's closure runs; that call's loss is not in the summary."""
-        terms = super().loss(batch)
-        if self._at_previous:
-            self.record.losses.pop()
-        return terms
-
     def coupled_codes(self, index: Tensor) -> Tensor:
         """Rows of u_k, or of u_{k-1} at x_{k-1}."""
         if self._at_previous and isinstance(self.state, RememberingDualState):

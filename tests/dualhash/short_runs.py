@@ -12,7 +12,8 @@ from hashbench.engine.epoch import Training
 from hashbench.engine.feed import Feed
 from hashbench.engine.model import DeepModel
 from hashbench.models import CodeBatch, DeepMethod, HashNetwork
-from hashbench_dualhash.method import StoM, StoRM
+from hashbench_dualhash.stom import StoM
+from hashbench_dualhash.storm import StoRM
 
 SAMPLES, WIDTH, CLASSES, BITS = 60, 12, 3, 8
 

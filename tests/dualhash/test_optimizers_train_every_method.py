@@ -39,3 +39,11 @@ def test_every_deep_method_trains(method, optimizer):
     assert any(moved)
     if optimizer == "StoRM":  # two gradients of each sample but in the very first step
         assert all("previous" in training.optimizer.state[p] for p in training.network.code_layer.parameters())
+
+
+@pytest.mark.parametrize("method", ["dualhash_likelihood", "dualhash_stom", "dualhash_storm"])
+def test_what_a_method_records_is_of_the_first_pass(method):
+    training = ShortTraining(Subject(method, trained_with("StoRM"))).begin().epoch(FIRST)
+    steps = len(training.loader)
+    assert len(training.method.record.losses) == steps
+    assert training.method.diagnostics()["oracle_calls"] == 60 + 60 - 20  # both passes count, but the first step's one
