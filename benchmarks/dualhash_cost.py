@@ -20,11 +20,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mmengine.optim import OptimWrapper
 
 from hashbench.catalog import Catalog, load_catalog
 from hashbench.catalog.request import resolve
-from hashbench.engine.context import TrainingView
+from hashbench.engine.epoch import Training
 from hashbench.engine.experiment import prepare
 from hashbench.engine.optim import build_optimizer
 from hashbench.engine.reporter import Reporter
@@ -37,34 +36,22 @@ PROBLEMS: dict[str, dict] = {
 }
 
 
-class Training:
+class Timed:
     """One method in training: what the harness does in an epoch, without logging, validation and checkpoints."""
 
     def __init__(self, catalog: Catalog, method: str, bits: int, data: Path, problem: dict) -> None:
         spec = resolve(catalog, method=method, bits=bits, data_root=data, out=Path(), device="cpu", **problem)
         experiment = prepare(spec, catalog, Reporter())
-        self.model = experiment.model
-        self.method = self.model.network.method
-        self.loader = experiment.feed.training(experiment.roles.train)
-        plain = experiment.feed.ordered(experiment.roles.train)
-        optimizer = build_optimizer(spec.optimizer, self.model.network)
-        self.wrapper = OptimWrapper(optimizer)
-        generator = torch.Generator().manual_seed(0)
-        self.view = TrainingView(self.model, optimizer, self.loader, plain, plain.labels, 1000, generator)
-        self.method.begin_fit(self.view)
+        optimizer = build_optimizer(spec.optimizer, experiment.model.network)
+        rows = experiment.roles.train
+        self.training = Training(experiment.model, optimizer, experiment.feed, rows, epochs=1000, seed=0)
+        self.method, self.loader = self.training.method, self.training.loader
+        self.training.begin()
 
     def epoch(self) -> tuple[float, float]:
         """CPU and wall-clock seconds of an epoch."""
         cpu, wall = time.process_time(), time.perf_counter()
-        self.loader.set_epoch(self.view.epoch)
-        self.model.train()
-        self.method.begin_epoch(self.view)
-        for data in self.loader:
-            batch = self.model.train_step(data, optim_wrapper=self.wrapper)["batch"]
-            self.view.step += 1
-            self.method.after_step(self.view, batch)
-        self.view.epoch += 1
-        self.method.end_epoch(self.view)
+        self.training.epoch(self.training.view.epoch)
         return time.process_time() - cpu, time.perf_counter() - wall
 
     def state_bytes(self) -> int:
@@ -99,7 +86,7 @@ def main() -> None:
 def measure(catalog: Catalog, name: str, problem: dict, bits: int, data: Path, rounds: int) -> None:
     """One problem at one code length."""
     root = data if problem["protocol"] == "features" else None
-    trainings = {method: Training(catalog, method, bits, root, problem) for method in METHODS}
+    trainings = {method: Timed(catalog, method, bits, root, problem) for method in METHODS}
     seconds: dict[str, list[tuple[float, float]]] = {method: [] for method in METHODS}
     for number in range(2 + rounds):
         for method in METHODS if number % 2 else METHODS[::-1]:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hashbench.data import BatchLoader
 from hashbench.engine.model import DeepModel
 
 
@@ -18,7 +19,6 @@ class TrainingView:
         optimizer: what steps it.
         loader: the training loader (for its length).
         plain_loader: the same samples, unshuffled and not augmented.
-        labels: (N,) or (N, C) of all training samples.
         epochs: epochs planned.
         generator: the method's stream at the start.
     """
@@ -27,9 +27,8 @@ class TrainingView:
         self,
         model: DeepModel,
         optimizer: torch.optim.Optimizer,
-        loader: Any,
-        plain_loader: Any,
-        labels: Tensor,
+        loader: BatchLoader,
+        plain_loader: BatchLoader,
         epochs: int,
         generator: torch.Generator,
     ) -> None:
@@ -37,7 +36,7 @@ class TrainingView:
         self._plain = plain_loader
         self.network = model.network
         self.optimizer = optimizer
-        self.labels = labels
+        self.labels = plain_loader.labels
         self.epochs = epochs
         self.steps_per_epoch = len(loader)
         self.epoch = 0

@@ -11,9 +11,8 @@ from mmengine.registry import LOOPS
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop
 from torch import Tensor
 
-from hashbench.data.seeding import derive_seed, generator
-from hashbench.engine.context import TrainingView
 from hashbench.engine.distributed import rank
+from hashbench.engine.epoch import Training
 from hashbench.engine.sharing import failing_together, from_first
 from hashbench.errors import RunFailedError
 
@@ -22,28 +21,22 @@ from hashbench.errors import RunFailedError
 class DeepTrainLoop(EpochBasedTrainLoop):
     """Epoch training with a method's hooks, validation at an interval and a checkpoint after each epoch.
 
-    All random numbers of an epoch are functions of (seed, epoch), so a resumed run repeats an uninterrupted one.
-
     Args:
-        runner: a `HashRunner`, whose `view` is what the method is shown of the training set. (Not an argument: mmengine
-            deep-copies those, and the method would watch the copy of a network that nobody trains.)
+        runner: a `HashRunner`, whose `training` has the method and its optimizer. (Not an argument: mmengine copies
+            those deeply, and the method would watch the copy of a network that nobody trains.)
         dataloader: the training `BatchLoader`.
-        seed: the run's seed.
         max_epochs, val_interval: as in mmengine.
     """
 
-    def __init__(self, runner: Any, dataloader: Any, seed: int, max_epochs: int, val_interval: int) -> None:
+    def __init__(self, runner: Any, dataloader: Any, max_epochs: int, val_interval: int) -> None:
         super().__init__(runner, dataloader, max_epochs=max_epochs, val_interval=val_interval)
-        self.view: TrainingView = runner.view
-        self.seed = seed
-        self.method = runner.model.network.method
+        self.training: Training = runner.training
 
     def run(self) -> torch.nn.Module:
         """Train to the last epoch, or until patience is spent."""
         self.runner.call_hook("before_train")
         if self._epoch == 0:
-            self._seed_epoch("begin")
-            self.method.begin_fit(self.view)
+            self.training.begin()
         self.stop_training = self.runner.patience_spent()
         while self._epoch < self._max_epochs and not self.stop_training:
             self.run_epoch()
@@ -54,51 +47,25 @@ class DeepTrainLoop(EpochBasedTrainLoop):
         return self.runner.model
 
     def run_epoch(self) -> None:
-        """One pass over the training samples, then the method's own updates."""
-        self._seed_epoch(self._epoch)
-        self.dataloader.set_epoch(self._epoch)
-        self.view.epoch, self.view.step = self._epoch, self._iter
+        """One pass over the training samples, then the method's own updates.
+
+        Raises:
+            RunFailedError: the loss is no finite number any more.
+        """
         self.runner.call_hook("before_train_epoch")
-        self.runner.model.train()
-        self.method.begin_epoch(self.view)
-        started = time.perf_counter()
-        sums: dict[str, Tensor] = {}
-        for number, data in enumerate(self.dataloader):
-            outputs = self.runner.model.train_step(data, optim_wrapper=self.runner.optim_wrapper)
-            for name, value in outputs["terms"].items():
-                sums[name] = sums[name] + value if name in sums else value.clone()
-            self._iter += 1
-            self.view.step = self._iter
-            self.method.after_step(self.view, outputs["batch"])
-            self.runner.call_hook("after_train_iter", batch_idx=number, data_batch=data, outputs=outputs)
-        self._epoch += 1
-        self.view.epoch = self._epoch
-        self.method.end_epoch(self.view)
-        terms = {name: float(value) / len(self.dataloader) for name, value in sums.items()}
-        record = {
-            "epoch": self._epoch,
-            "loss": sum(terms.values()),
-            **terms,
-            "lr": self.runner.optim_wrapper.optimizer.param_groups[-1]["lr"],
-            **self.method.diagnostics(),
-            "seconds": time.perf_counter() - started,
-        }
+        record = self.training.epoch(self._epoch, after_step=self._after_step)
         if not np.isfinite(record["loss"]):
             raise RunFailedError(
-                f"the loss is {record['loss']} in epoch {self._epoch}: lower optimizer.lr (now {record['lr']:g})"
+                f"the loss is {record['loss']} in epoch {record['epoch']}: lower optimizer.lr (now {record['lr']:g})"
             )
         self.runner.state.history.append(record)
         self.runner.state.train_seconds += record["seconds"]
         self.runner.call_hook("after_train_epoch")
+        self._epoch += 1
 
-    def _seed_epoch(self, epoch: int | str) -> None:
-        seed = derive_seed(self.seed, "train", epoch)
-        if torch.device(self.runner.experiment.device).type == "cpu":
-            # The same numbers as by torch.manual_seed, which formats a stack trace for each kind of absent device.
-            torch.default_generator.manual_seed(seed)
-        else:
-            torch.manual_seed(seed)
-        self.view.generator = generator(self.seed, "method", epoch)
+    def _after_step(self, position: int, data: dict[str, Tensor], terms: dict[str, Tensor]) -> None:
+        self.runner.call_hook("after_train_iter", batch_idx=position, data_batch=data, outputs=terms)
+        self._iter += 1
 
 
 @LOOPS.register_module()

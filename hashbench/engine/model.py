@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from hashbench.models import ShallowMethod
 
 
+Terms = dict[str, Tensor]
+"""The terms of a loss by name, scalars whose sum is minimised."""
+
+
 class DeepModel(BaseModel):
     """Steps a `HashNetwork` on the global batch.
 
@@ -58,14 +62,14 @@ class DeepModel(BaseModel):
             return Output(output.logits.float(), output.codes.float())
         return self._run[0](inputs)
 
-    def losses(self, data: dict[str, Tensor]) -> tuple[CodeBatch, dict[str, Tensor]]:
-        """One forward pass: the global batch as the method sees it, and the terms of its loss."""
+    def batch(self, data: dict[str, Tensor]) -> CodeBatch:
+        """One forward pass: the global batch as the method sees it."""
         output = self.forward(data["inputs"])
         if world_size() > 1:
             # What follows the gathering is computed alike on every process, the activation too: see `sum_gradients`.
             logits = gather_rows(output.logits)
             output = Output(logits, self.network.method.activation(logits))
-        batch = CodeBatch(
+        return CodeBatch(
             codes=output.codes,
             logits=output.logits,
             labels=gather_rows(data["labels"]),
@@ -73,34 +77,35 @@ class DeepModel(BaseModel):
             num_classes=self.num_classes,
             inputs=gather_rows(data["inputs"]) if self._global_inputs else None,
         )
-        return batch, self.network.method.loss(batch)
 
-    def _backward(
-        self, data: dict[str, Tensor], optimizer: torch.optim.Optimizer
-    ) -> tuple[CodeBatch, dict[str, Tensor]]:
+    def backward(self, data: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> tuple[CodeBatch, Terms]:
+        """Gradients of the loss in place of what the optimizer's parameters had; the batch and the loss's terms."""
         optimizer.zero_grad(set_to_none=True)
-        batch, terms = self.losses(data)
+        batch = self.batch(data)
+        terms = self.network.method.loss(batch)
         total_loss(self.network.method, terms).backward()
         sum_gradients(self.network.parameters(), replicated=self.network.method.parameters())
         return batch, terms
 
-    def train_step(self, data: dict[str, Tensor], optim_wrapper: OptimWrapper) -> dict[str, Any]:  # type: ignore[override]
-        """Forward, backward, step. Returns the detached loss terms and the batch that made them."""
+    def train_step(  # type: ignore[override]
+        self, data: dict[str, Tensor], optim_wrapper: OptimWrapper
+    ) -> tuple[CodeBatch, Terms]:
+        """Forward, backward, step. Returns the batch that made the step and the terms of its loss, detached."""
         optimizer = optim_wrapper.optimizer
         random_state = _random_state(data["inputs"]) if getattr(optimizer, "uses_closure", False) else None
-        batch, terms = self._backward(data, optimizer)
+        batch, terms = self.backward(data, optimizer)
         if random_state is None:
             optimizer.step()
         else:
 
             def again() -> Tensor:
                 with _replayed(self.network, random_state):
-                    _, terms = self._backward(data, optimizer)
+                    _, terms = self.backward(data, optimizer)
                 return sum(terms.values()).detach()  # type: ignore[union-attr]
 
             optimizer.step(again)
         batch.codes, batch.logits = batch.codes.detach(), batch.logits.detach()
-        return {"batch": batch, "terms": {name: value.detach() for name, value in terms.items()}}
+        return batch, {name: value.detach() for name, value in terms.items()}
 
     def encode(self, inputs: Tensor) -> Tensor:
         """(b, ...) inputs -> (b, K) float32 codes whose signs are the bits."""

@@ -16,10 +16,9 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 
 import hashbench.engine.loops  # noqa: F401  (registers the loops that a config names)
-from hashbench.data.seeding import generator
 from hashbench.engine.checkpoint import CheckpointStore
-from hashbench.engine.context import TrainingView
 from hashbench.engine.distributed import rank
+from hashbench.engine.epoch import Training
 from hashbench.engine.evaluator import RetrievalEvaluator
 from hashbench.engine.experiment import Experiment
 from hashbench.engine.hooks import ReportHook, SelectionHook
@@ -58,24 +57,14 @@ class HashRunner(Runner):
         model = experiment.model
         options: dict[str, Any] = {}
         if isinstance(model, DeepModel):
-            loader = feed.training(roles.train)
-            plain = feed.ordered(roles.train)
             optimizer = build_optimizer(experiment.spec.optimizer, model.network, experiment.catalog)
-            self.view = TrainingView(
-                model,
-                optimizer,
-                loader,
-                plain,
-                plain.labels,
-                settings.epochs,
-                generator(experiment.spec.seed, "method", "begin"),
+            self.training = Training(
+                model, optimizer, feed, roles.train, epochs=settings.epochs, seed=experiment.spec.seed
             )
-            train_cfg["seed"] = experiment.spec.seed
+            loader = self.training.loader
             options = {
-                "optim_wrapper": OptimWrapper(optimizer),
-                "param_scheduler": build_schedule(
-                    experiment.spec.schedule, optimizer, settings.epochs, len(loader), experiment.catalog
-                )
+                "optim_wrapper": self.training.optim_wrapper,
+                "param_scheduler": build_schedule(experiment.spec.schedule, optimizer, settings.epochs, len(loader), experiment.catalog)
                 or None,
             }
         else:

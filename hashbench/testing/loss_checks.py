@@ -18,7 +18,7 @@ USUAL, ZERO, SATURATED = 1.0, 0.0, 50.0
 def check_loss_terms(subject: Subject) -> None:
     """The loss is a dict of named 0-dim floats that depend on the codes; diagnostics are finite numbers."""
     training = ShortTraining(subject).begin()
-    training.open(FIRST)
+    training.training.begin_epoch(FIRST)
     batch = training.batch(torch.arange(20), _logits(training, torch.arange(20), USUAL))
     terms = training.method.loss(batch)
     expect(isinstance(terms, dict) and terms, "loss returns no dict of terms")

@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.optim import OptimWrapper
 from torch import Tensor
 
 from hashbench.backbones.identity import Identity
 from hashbench.data import DataTable, DeviceTransform
-from hashbench.data.seeding import derive_seed, generator
-from hashbench.engine.context import TrainingView
+from hashbench.data.seeding import derive_seed
 from hashbench.engine.distributed import rank, with_global_batch_norm, world_size
+from hashbench.engine.epoch import Training
 from hashbench.engine.feed import Feed
 from hashbench.engine.model import DeepModel
 from hashbench.engine.optim import build_optimizer
@@ -77,43 +76,40 @@ class ShortTraining:
     """
 
     def __init__(self, subject: Subject, *, multilabel: bool = False, precision: str = "fp32", seed: int = 0) -> None:
-        self.table, self.seed = clouds(multilabel), seed
+        self.table = clouds(multilabel)
         self.network = build_network(subject, subject.quick_hparams, seed)
         self.method = self.network.method
         self.model = DeepModel(self.network, CLASSES, precision)
-        self.optimizer = build_optimizer(subject.entry.optimizer, self.network, subject.catalog)
-        rows, plain = np.arange(len(self.table)), DeviceTransform("feature")
+        plain = DeviceTransform("feature")
         feed = Feed(self.table, plain, plain, BATCH, "cpu", seed, rank(), world_size())
-        self.loader = feed.training(rows)
-        ordered = feed.ordered(rows)
-        self.view = TrainingView(
-            self.model, self.optimizer, self.loader, ordered, ordered.labels, EPOCHS, generator(seed, "method", "begin")
+        self.training = Training(
+            self.model,
+            build_optimizer(subject.entry.optimizer, self.network, subject.catalog),
+            feed,
+            np.arange(len(self.table)),
+            epochs=EPOCHS,
+            seed=seed,
         )
         self.losses: list[dict[str, float]] = []
 
     def begin(self) -> ShortTraining:
         """The start of a new run."""
-        self._seed("begin")
-        self.method.begin_fit(self.view)
+        self.training.begin()
         return self
 
     def epoch(self, number: int) -> ShortTraining:
-        """One epoch, with all that the harness calls around it; `number` - 1 epochs count as done before."""
-        self.open(number)
-        for data in self.loader:
-            outputs = self.model.train_step(data, OptimWrapper(self.optimizer))
-            self.losses.append({name: float(value) for name, value in outputs["terms"].items()})
-            self.view.step += 1
-            self.method.after_step(self.view, outputs["batch"])
-        self.view.epoch = number + 1
-        self.method.end_epoch(self.view)
+        """One epoch as the harness trains it; `number` epochs count as done before."""
+
+        def keep(position: int, data: dict[str, Tensor], terms: dict[str, Tensor]) -> None:
+            self.losses.append({name: float(value) for name, value in terms.items()})
+
+        self.training.epoch(number, after_step=keep)
         return self
 
     def gradients(self) -> dict[str, Tensor]:
         """Gradients of the first batch with respect to every parameter; nothing is stepped."""
-        self.open(FIRST)
-        standing = torch.optim.SGD(self.network.parameters(), lr=0.0)
-        self.model.train_step(next(iter(self.loader)), OptimWrapper(standing))
+        self.training.begin_epoch(FIRST)
+        self.model.backward(next(iter(self.training.loader)), self.training.optimizer)
         return {name: p.grad.clone() for name, p in self.network.named_parameters() if p.grad is not None}
 
     def batch(self, rows: Tensor, logits: Tensor) -> CodeBatch:
@@ -123,25 +119,13 @@ class ShortTraining:
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint holds."""
-        return {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        return {"model": self.model.state_dict(), "optimizer": self.training.optimizer.state_dict()}
 
     def restore(self, state: dict[str, Any]) -> ShortTraining:
         """As a resumed run does it: `begin` is not called."""
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.training.optimizer.load_state_dict(state["optimizer"])
         return self
-
-    def open(self, number: int) -> None:
-        """What comes before the first step of an epoch."""
-        self._seed(number)
-        self.loader.set_epoch(number)
-        self.view.epoch, self.view.step = number, number * len(self.loader)
-        self.model.train()
-        self.method.begin_epoch(self.view)
-
-    def _seed(self, epoch: int | str) -> None:
-        torch.manual_seed(derive_seed(self.seed, "train", epoch))
-        self.view.generator = generator(self.seed, "method", epoch)
 
 
 def trained(subject: Subject, **options: Any) -> ShortTraining:

@@ -1,41 +1,19 @@
-"""A bare training loop for deep methods on separable Gaussian classes: what the tests of several methods share."""
+"""Training of deep methods on separable Gaussian classes: what the tests of several methods share."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from hashbench.backbones.identity import Identity
+from hashbench.data import DataTable, DeviceTransform
+from hashbench.engine.context import TrainingView
+from hashbench.engine.epoch import Training
+from hashbench.engine.feed import Feed
+from hashbench.engine.model import DeepModel
 from hashbench.evaluation import evaluate
 from hashbench.models import CodeBatch, DeepMethod, HashNetwork
-
-
-@dataclass
-class Fit:
-    """A FitContext over features held in memory."""
-
-    network: HashNetwork
-    inputs: Tensor
-    labels: Tensor
-    optimizer: torch.optim.Optimizer | None = None
-    epochs: int = 1
-    steps_per_epoch: int = 1
-    epoch: int = 0
-    step: int = 0
-    generator: torch.Generator = field(default_factory=lambda: torch.Generator().manual_seed(0))
-
-    def features(self) -> Tensor:
-        return self.inputs
-
-    def codes(self) -> Tensor:
-        was_training = self.network.training
-        self.network.eval()
-        with torch.no_grad():
-            codes = self.network(self.inputs).codes
-        self.network.train(was_training)
-        return codes
 
 
 def gaussian_classes(samples: int = 160, features: int = 24, classes: int = 4, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -53,56 +31,49 @@ def build(method: DeepMethod, features: int, seed: int = 0) -> HashNetwork:
     return HashNetwork(Identity(features), method)
 
 
-def step(fit: Fit, rows: Tensor) -> float:
-    """One optimizer step on some rows with the method's hooks; the loss."""
-    network, optimizer = fit.network, fit.optimizer
-    output = network(fit.inputs[rows])
-    batch = CodeBatch(
-        codes=output.codes,
-        logits=output.logits,
-        labels=fit.labels[rows],
-        index=rows,
-        num_classes=network.method.num_classes,
-        inputs=fit.inputs[rows],
-    )
-    loss = sum(network.method.loss(batch).values())
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    batch.codes, batch.logits = batch.codes.detach(), batch.logits.detach()
-    fit.step += 1
-    network.method.after_step(fit, batch)
-    return loss.item()
+def training_on(
+    network: HashNetwork,
+    inputs: Tensor,
+    labels: Tensor,
+    *,
+    lr: float = 0.05,
+    momentum: float = 0.9,
+    epochs: int = 1,
+    batch_size: int = 40,
+    seed: int = 0,
+) -> Training:
+    """The harness's training of a network by SGD on features held in memory."""
+    plain = DeviceTransform("feature")
+    table = DataTable("in memory", inputs, labels, network.method.num_classes)
+    feed = Feed(table, plain, plain, batch_size, "cpu", seed)
+    optimizer = torch.optim.SGD(network.parameters(), lr=lr, momentum=momentum)
+    model = DeepModel(network, table.num_classes)
+    return Training(model, optimizer, feed, np.arange(len(table)), epochs=epochs, seed=seed)
+
+
+def view_of(network: HashNetwork, inputs: Tensor, labels: Tensor, seed: int = 0) -> TrainingView:
+    """What a method is shown at the start of a training on these samples."""
+    return training_on(network, inputs, labels, seed=seed).view
 
 
 def train(
     method: DeepMethod, epochs: int = 15, lr: float = 0.05, batch_size: int = 40, seed: int = 0
-) -> tuple[list[float], Fit]:
-    """Train on `gaussian_classes`; the mean loss of each epoch, and the context with the trained network."""
+) -> tuple[list[float], TrainingView]:
+    """Train on `gaussian_classes`; the mean loss of each epoch, and the view of the trained network."""
     inputs, labels = gaussian_classes()
     network = build(method, inputs.shape[1], seed)
-    fit = Fit(network, inputs, labels, torch.optim.SGD(network.parameters(), lr=lr, momentum=0.9), epochs=epochs)
-    method.begin_fit(fit)
-    losses = []
-    order = torch.Generator().manual_seed(seed)
-    for epoch in range(epochs):
-        fit.epoch = epoch
-        network.train()
-        method.begin_epoch(fit)
-        batches = torch.randperm(len(labels), generator=order).split(batch_size)
-        losses.append(sum(step(fit, rows) for rows in batches) / len(batches))
-        fit.epoch = epoch + 1
-        method.end_epoch(fit)
-    return losses, fit
+    training = training_on(network, inputs, labels, lr=lr, epochs=epochs, batch_size=batch_size, seed=seed)
+    training.begin()
+    return [training.epoch(number)["loss"] for number in range(epochs)], training.view
 
 
-def retrieval_map(fit: Fit) -> float:
+def retrieval_map(view: TrainingView) -> float:
     """mAP of 200 new samples as queries against the training samples."""
     queries, query_labels = gaussian_classes(samples=200, seed=1)
-    fit.network.eval()
+    view.network.eval()
     with torch.no_grad():
-        query_bits = fit.network(queries).codes >= 0
-    return evaluate(query_bits, fit.codes() >= 0, query_labels, fit.labels).metrics["map"]
+        query_bits = view.network(queries).codes >= 0
+    return evaluate(query_bits, view.codes() >= 0, query_labels, view.labels).metrics["map"]
 
 
 def random_batch(

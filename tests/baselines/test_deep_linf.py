@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 from short_training import (
-    Fit,
     gaussian_classes,
     random_batch,
     retrieval_map,
     train,
+    view_of,
 )
 
 from hashbench.backbones.identity import Identity
@@ -27,7 +27,7 @@ def begin(method, hidden=(), seed=0):
     inputs, labels = gaussian_classes()
     torch.manual_seed(0)
     network = HashNetwork(Identity(inputs.shape[1]), method, hidden)
-    fit = Fit(network, 3.0 * inputs, labels, generator=torch.Generator().manual_seed(seed))
+    fit = view_of(network, 3.0 * inputs, labels, seed)
     method.begin_fit(fit)
     return fit
 

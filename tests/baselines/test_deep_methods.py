@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
+import numpy as np
 import pytest
 import torch
-from torch import nn
 
+from hashbench.backbones.identity import Identity
 from hashbench.catalog import load_catalog
+from hashbench.data import DataTable, DeviceTransform
+from hashbench.engine.epoch import Training
+from hashbench.engine.feed import Feed
+from hashbench.engine.model import DeepModel
 from hashbench.engine.optim import build_optimizer
 from hashbench.errors import UserError
 from hashbench.evaluation import binarize, evaluate
-from hashbench.models import CodeBatch, HashNetwork
+from hashbench.models import HashNetwork
 from hashbench_baselines.class_codes import ClassCodes
 from hashbench_baselines.csq import CSQ
 from hashbench_baselines.dhn import DHN
@@ -56,15 +59,6 @@ def test_wrong_values_are_refused_in_one_line(cls, wrong):
     assert "\n" not in str(error.value)
 
 
-class Features(nn.Module):
-    """No backbone: rows of 10 features."""
-
-    out_features = 10
-
-    def forward(self, inputs):
-        return inputs
-
-
 def clouds(per_class, seed):
     """Gaussian classes around five fixed points."""
     centers = 2.0 * torch.randn(CLASSES, 10, generator=torch.Generator().manual_seed(0))
@@ -81,37 +75,14 @@ def test_training_learns_to_retrieve(name):
     entry, cls = catalog.method(name), catalog.load_class("methods", name)
     features, labels = clouds(40, seed=1)
     method = cls(bits=16, num_classes=CLASSES, num_train=len(labels), **entry.hparams)
-    network = HashNetwork(Features(), method, hidden=[16])
+    network = HashNetwork(Identity(10), method, hidden=[16])
     optimizer = build_optimizer(entry.optimizer, network)
-    epochs, size = 15, 50
-    fit = SimpleNamespace(
-        network=network,
-        optimizer=optimizer,
-        labels=labels,
-        epochs=epochs,
-        steps_per_epoch=len(labels) // size,
-        epoch=0,
-        step=0,
-        generator=torch.Generator().manual_seed(0),
-    )
-    method.begin_fit(fit)
-    losses = []
-    for epoch in range(epochs):
-        fit.epoch = epoch
-        method.begin_epoch(fit)
-        network.train()
-        for rows in torch.randperm(len(labels)).split(size):
-            logits, codes = network(features[rows])
-            batch = CodeBatch(codes, logits, labels[rows], rows, CLASSES)
-            loss = sum(method.loss(batch).values())
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            fit.step += 1
-            method.after_step(fit, batch)
-            losses.append(float(loss))
-        method.end_epoch(fit)
-    assert sum(losses[-4:]) < 0.9 * sum(losses[:4])
+    plain = DeviceTransform("feature")
+    feed = Feed(DataTable("clouds", features, labels, CLASSES), plain, plain, 50, "cpu", seed=0)
+    training = Training(DeepModel(network, CLASSES), optimizer, feed, np.arange(len(labels)), epochs=15, seed=0)
+    training.begin()
+    losses = [training.epoch(number)["loss"] for number in range(15)]
+    assert losses[-1] < 0.9 * losses[0]
     network.eval()
     queries, query_labels = clouds(20, seed=2)
     with torch.no_grad():

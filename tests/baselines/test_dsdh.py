@@ -8,7 +8,6 @@ from itertools import pairwise
 import pytest
 import torch
 from short_training import (
-    Fit,
     assert_finite,
     build,
     degenerate_batches,
@@ -18,6 +17,7 @@ from short_training import (
     retrieval_map,
     slow_similarity,
     train,
+    view_of,
 )
 
 from hashbench.errors import UserError
@@ -154,7 +154,7 @@ def test_descent_from_zero_sets_every_bit_and_stops_at_a_fixed_point():
 def test_epoch_updates_lower_the_objective_and_leave_binary_codes():
     inputs, labels = gaussian_classes(20, 10, 3)
     method = make(eta=0.5)
-    fit = Fit(build(method, 10), inputs, labels)
+    fit = view_of(build(method, 10), inputs, labels)
     method.begin_fit(fit)
     assert torch.equal(method.B, signs(method.bank.codes))
     y = torch.nn.functional.one_hot(labels, 3).float()

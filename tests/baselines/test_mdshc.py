@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from short_training import (
-    Fit,
     assert_finite,
     build,
     degenerate_batches,
@@ -17,8 +16,9 @@ from short_training import (
     random_batch,
     retrieval_map,
     slow_similarity,
-    step,
     train,
+    training_on,
+    view_of,
 )
 
 from hashbench.errors import UserError
@@ -114,7 +114,7 @@ def test_begin_fit_finds_separated_centres_from_the_generator_alone():
 
     def centres(seed):
         method = MDSHC(bits=12, num_classes=5, num_train=20)
-        fit = Fit(build(method, 10), inputs, labels, generator=torch.Generator().manual_seed(seed))
+        fit = view_of(build(method, 10), inputs, labels, seed)
         np.random.seed(seed + 100)
         method.begin_fit(fit)
         assert method.diagnostics() == {"centre_distance": distances(method.centres.double().numpy()).min()}
@@ -129,7 +129,7 @@ def test_begin_fit_finds_separated_centres_from_the_generator_alone():
 def test_hadamard_centres_are_the_starting_point():
     inputs, labels = gaussian_classes(20, 10, 3)
     method = make(centres="hadamard")
-    method.begin_fit(Fit(build(method, 10), inputs, labels))
+    method.begin_fit(view_of(build(method, 10), inputs, labels))
     assert (distances(method.centres.double().numpy()) == 4).all()
 
 
@@ -137,10 +137,9 @@ def test_momentum_encoder_follows_the_network_and_fills_the_bank():
     inputs, labels = gaussian_classes(40, 10, 3)
     method = MDSHC(bits=8, num_classes=3, num_train=40, momentum=0.8, epoch_change=0)
     network = build(method, 10)
-    fit = Fit(network, inputs, labels, torch.optim.SGD(network.parameters(), lr=0.5))
-    method.begin_fit(fit)
-    method.begin_epoch(fit)
-    network.train()
+    training = training_on(network, inputs, labels, lr=0.5, momentum=0.0)
+    training.begin()
+    training.begin_epoch(0)
     average = {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
     for rows in torch.arange(40).split(10):
         weight, shift = average["code_layer.0.weight"], average["code_layer.0.bias"]
@@ -148,7 +147,7 @@ def test_momentum_encoder_follows_the_network_and_fills_the_bank():
         deviation = (logits.var(dim=0, unbiased=False) + 1e-5).sqrt()
         normal = (logits - logits.mean(dim=0)) / deviation
         expected = (normal * average["code_layer.1.weight"] + average["code_layer.1.bias"]).tanh()
-        step(fit, rows)
+        training.step({"inputs": inputs[rows], "labels": labels[rows], "index": rows})
         assert torch.allclose(method.bank.codes[rows], expected, atol=1e-5)
         for name, parameter in network.named_parameters():
             average[name] = 0.8 * average[name] + 0.2 * parameter.detach()
@@ -162,7 +161,7 @@ def test_frozen_weights_are_not_copied():
     method = MDSHC(bits=8, num_classes=3, num_train=40)
     network = build(method, 10)
     network.code_layer[0].requires_grad_(False)
-    method.begin_fit(Fit(network, inputs, labels))
+    method.begin_fit(view_of(network, inputs, labels))
     assert {name for name, _ in method.encoder.named_buffers()} == {"code_layer/1/weight", "code_layer/1/bias"}
 
 
@@ -196,10 +195,10 @@ def test_state_survives_a_checkpoint_and_training_goes_on_as_without():
     assert new.state_dict().keys() == old.state_dict().keys()
     rows = torch.arange(0, 80, 2)
     for network in (old, new):
-        fit.network, fit.optimizer = network, torch.optim.SGD(network.parameters(), lr=0.1)
-        network.train()
-        network.method.begin_epoch(fit)
-        step(fit, rows)
+        inputs, labels = gaussian_classes()
+        training = training_on(network, inputs, labels, lr=0.1, momentum=0.0)
+        training.begin_epoch(2)
+        training.step({"inputs": inputs[rows], "labels": labels[rows], "index": rows})
     for name, value in old.state_dict().items():
         assert torch.equal(value, new.state_dict()[name]), name
 

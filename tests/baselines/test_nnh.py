@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from short_training import Fit, build, random_batch, retrieval_map, train
+from short_training import build, random_batch, retrieval_map, train, view_of
 
 from hashbench.errors import UserError
 from hashbench_baselines.contrastive import contrastive
@@ -45,7 +45,7 @@ def test_features_are_standardised_by_the_training_samples():
     network = build(method, 24)
     standardise = network.code_layer[0]
     assert torch.equal(standardise(features), features)  # before the fit
-    method.begin_fit(Fit(network, features, torch.arange(160) % 4))
+    method.begin_fit(view_of(network, features, torch.arange(160) % 4))
     deviation, mean = torch.std_mean(standardise(features), dim=0, correction=0)
     assert torch.allclose(mean, torch.zeros(24), atol=1e-5)
     assert torch.allclose(deviation, torch.tensor([0.0] + [1.0] * 23), atol=1e-5)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 from short_training import (
-    Fit,
     build,
     gaussian_classes,
     random_batch,
     retrieval_map,
     train,
+    view_of,
 )
 
 from hashbench.errors import UserError
@@ -24,7 +24,7 @@ def make(**options) -> SNNH:
 
 def begin(method):
     inputs, labels = gaussian_classes()
-    fit = Fit(build(method, 24), 3.0 * inputs, labels)
+    fit = view_of(build(method, 24), 3.0 * inputs, labels)
     method.begin_fit(fit)
     return fit
 
@@ -51,7 +51,7 @@ def test_tanh_output_adds_a_layer():
 @pytest.mark.parametrize("zeros", [0.3, 0.7])
 def test_start_has_the_wanted_share_of_zeros_and_the_size_of_codes_at_the_margin(zeros):
     fit = begin(make(output="sparse", zeros=zeros, stages=0))
-    z = fit.network(fit.inputs).logits.detach()
+    z = fit.network(fit.features()).logits.detach()
     assert (z == 0).float().mean().item() == pytest.approx(zeros, abs=0.01)
     assert z.square().mean().sqrt().item() == pytest.approx(5 / 24**0.5, rel=1e-3)
 
