@@ -42,9 +42,9 @@ class Timed:
     def __init__(self, catalog: Catalog, method: str, bits: int, data: Path, problem: dict) -> None:
         spec = resolve(catalog, method=method, bits=bits, data_root=data, out=Path(), device="cpu", **problem)
         experiment = prepare(spec, catalog, Reporter())
-        optimizer = build_optimizer(spec.optimizer, experiment.model.network)
+        optimizer = build_optimizer(spec.optimizer, experiment.learner.model.network)
         rows = experiment.roles.train
-        self.training = Training(experiment.model, optimizer, experiment.feed, rows, epochs=1000, seed=0)
+        self.training = Training(experiment.learner.model, optimizer, experiment.feed, rows, epochs=1000, seed=0)
         self.method, self.loader = self.training.method, self.training.loader
         self.training.begin()
 

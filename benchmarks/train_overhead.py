@@ -20,12 +20,12 @@ import torch
 
 from hashbench.catalog import load_catalog
 from hashbench.catalog.request import resolve
-from hashbench.engine.config import make_config
 from hashbench.engine.experiment import Experiment, prepare
 from hashbench.engine.optim import build_optimizer, build_schedule
 from hashbench.engine.reporter import Reporter
 from hashbench.engine.runner import HashRunner
 from hashbench.models import CodeBatch
+from hashbench.results.folder import RunFolder
 
 
 def clock(device: str) -> float:
@@ -38,7 +38,7 @@ def clock(device: str) -> float:
 
 def bare_epoch(experiment: Experiment, order: torch.Tensor, optimizer: torch.optim.Optimizer, schedules: list) -> float:
     """One epoch as one writes it by hand: permute, slice, normalise, forward, loss, backward, step. Seconds."""
-    spec, table, network = experiment.spec, experiment.roles.table, experiment.model.network
+    spec, table, network = experiment.spec, experiment.roles.table, experiment.learner.model.network
     rows = torch.from_numpy(experiment.roles.train).to(experiment.device)
     store, transform = table.on(experiment.device), experiment.feed.plain
     network.train()
@@ -87,7 +87,7 @@ def main() -> None:
             weights=options.weights,
         )
         ours, theirs = (prepare(spec, catalog, Reporter()) for _ in range(2))
-        optimizer = build_optimizer(spec.optimizer, theirs.model.network)
+        optimizer = build_optimizer(spec.optimizer, theirs.learner.model.network)
         steps = -(-len(theirs.roles.train) // spec.settings.batch_size)
         schedules = build_schedule(spec.schedule, optimizer, options.epochs, steps)
         pairs: list[tuple[float, float]] = []
@@ -104,8 +104,7 @@ def main() -> None:
                 self.started = clock(ours.device)
 
         reporter = Paired()
-        runner = HashRunner(ours, make_config(spec, "deep"), Path(out), reporter, False, "overhead")
-        runner.reporter = reporter
+        runner = HashRunner(ours, RunFolder(out), reporter)
         reporter.started = clock(ours.device)
         runner.train()
     counted = pairs[2:-1]  # warm-up, and the last epoch, which is followed by the validation

@@ -243,7 +243,7 @@ def request(
             known = [*ProtocolEntry.model_fields, *_NAMES]
             raise UserError(f"{field}: neither an argument nor a field of the protocol. {did_you_mean(field, known)}")
     words = _set_words(hparams, optimizer, schedule)
-    names = {}
+    names: dict[str, Any] = {}
     for section, given in (("dataset", dataset), ("backbone", backbone)):
         options = {"type": given} if isinstance(given, str) else dict(given or {})
         names[section] = options.pop("type", None)

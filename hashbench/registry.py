@@ -203,10 +203,24 @@ class MetricRegistry(Registry):
 METRICS = MetricRegistry("metric", "metrics", parent=_mmengine.METRICS)
 """What is measured of a ranking: decorated functions of the counts."""
 
-LOOPS = _mmengine.Registry("loop", parent=_mmengine.LOOPS, scope=SCOPE)
+LOOPS = _mmengine.Registry(
+    "loop",
+    parent=_mmengine.LOOPS,
+    scope=SCOPE,
+    locations=["hashbench.engine.loops", "hashbench.engine.retrieval_loops"],
+)
 """Training, fit, validation and test."""
-HOOKS = _mmengine.Registry("hook", parent=_mmengine.HOOKS, scope=SCOPE)
+HOOKS = _mmengine.Registry(
+    "hook", parent=_mmengine.HOOKS, scope=SCOPE, locations=["mmengine.hooks", "hashbench.engine.hooks"]
+)
 """What a Runner calls between steps; `custom_hooks` of a config."""
-VISUALIZERS = _mmengine.Registry("visualizer", parent=_mmengine.VISUALIZERS, scope=SCOPE)
-VISBACKENDS = _mmengine.Registry("vis_backend", parent=_mmengine.VISBACKENDS, scope=SCOPE)
-"""Where a run's curves are written while it trains: TensorBoard, W&B, MLflow."""
+_MODELS = _mmengine.Registry("model", parent=_mmengine.MODELS, scope=SCOPE)
+# Without one of ours, mmengine warns whenever a hook of its own builds a model, as that of averaged weights does.
+VISUALIZERS = _mmengine.Registry(
+    "visualizer", parent=_mmengine.VISUALIZERS, scope=SCOPE, locations=["mmengine.visualization"]
+)
+"""Where a run's curves are drawn while it trains: `visualizer` of a config."""
+VISBACKENDS = _mmengine.Registry(
+    "vis_backend", parent=_mmengine.VISBACKENDS, scope=SCOPE, locations=["mmengine.visualization"]
+)
+"""What a visualizer writes with: TensorBoard, W&B, MLflow, files."""

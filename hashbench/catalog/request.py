@@ -24,6 +24,12 @@ from hashbench.errors import UserError, did_you_mean
 
 _DEVICE = re.compile(r"auto|cpu|(cuda|xpu|mps)(:[0-9]+)?")
 
+_NOT_IDENTITY = (
+    *("out", "device", "data_root", "plugins", "imports", "custom_imports"),
+    *("visualizer", "changed", "notes"),
+)
+"""Fields of a RunSpec that say where and how a run is done, not which one it is."""
+
 
 @dataclass(frozen=True)
 class RunSpec:
@@ -38,6 +44,10 @@ class RunSpec:
         weights: file of backbone weights, or None.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
         plugins, imports: files that another process must read to know all names of this run.
+        custom_hooks: hooks of mmengine's kind, as a config writes them; they can change training.
+        custom_imports: modules that register what the request names.
+        visualizer: where the run's curves are drawn, as mmengine writes it, or None; no part of the run.
+        changed: names of the hyper-parameters and options that were set beyond the preset.
         trials: settings that a search tried to find these hyper-parameters; 0 where there was none.
         notes: what the user should know of how the request was understood, one line each; no part of the run.
     """
@@ -61,17 +71,22 @@ class RunSpec:
     plugins: tuple[Path, ...] = ()
     imports: tuple[Path, ...] = ()
     trials: int = 0
+    custom_hooks: tuple[dict[str, Any], ...] = ()
+    custom_imports: tuple[str, ...] = ()
+    visualizer: dict[str, Any] | None = field(default=None, compare=False)
+    changed: tuple[str, ...] = field(default=(), compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     def identity(self) -> dict[str, Any]:
         """What must be equal for a run to be resumed, as plain JSON values; also what config.py keeps."""
         values = asdict(self)
         values["settings"] = self.settings.model_dump()
-        for name in ("out", "device", "data_root", "plugins", "imports", "notes"):
+        for name in _NOT_IDENTITY:
             values.pop(name)
         values["weights"] = str(self.weights) if self.weights else None
-        if not self.trials:  # runs that were not tuned keep the identity that they had before there was tuning
-            values.pop("trials")
+        for name in ("trials", "custom_hooks"):  # runs without them keep the identity of the time before there were any
+            if not values[name]:
+                values.pop(name)
         return json.loads(json.dumps(values))
 
 
@@ -84,9 +99,11 @@ def resolve(
     backbone: str | None = None,
     preset: str | None = None,
     sets: Sequence[str] = (),
+    values: Mapping[str, Any] | None = None,
     changes: Mapping[str, Any] | None = None,
     bits: int = 32,
     seed: int = 0,
+    option: str = "--set",
     **run_options: Any,
 ) -> RunSpec:
     """Resolve a request against the catalogue.
@@ -96,7 +113,9 @@ def resolve(
         backbone: replaces the protocol's backbone.
         sets: `key=value` strings: hyper-parameters, or with one of the prefixes optimizer, schedule, protocol, backbone
             and dataset and a dot.
+        values: the same as a mapping.
         changes: protocol fields given by options of their own (epochs, batch_size, ...); None values are left out.
+        option: what errors call a key of `sets` and `values`.
         run_options: the remaining fields of RunSpec.
 
     Raises:
@@ -108,7 +127,7 @@ def resolve(
         raise UserError(f"--seed {seed}: a whole number from 0 to 2147483647")
     check_device_name(run_options.get("device", "auto"))
     entry = catalog.method(method)
-    values = {
+    sections = {
         "hparams": catalog.defaults("methods", method),
         "optimizer": dict(entry.optimizer),
         "schedule": dict(entry.schedule),
@@ -119,28 +138,30 @@ def resolve(
             raise UserError(
                 f"method {method} has no preset {preset!r}. {did_you_mean(preset, ['default', *entry.presets])}"
             )
-        _apply(values, entry.presets[preset])
+        _apply(sections, entry.presets[preset])
     label = preset or "default"
     if run_options.get("trials"):
         label += f"+tuned{run_options['trials']}"
-    given = parse_sets(sets)
+    given = parse_sets(sets, option) | dict(values or {})
     custom = {
         key: value for key, value in given.items() if key.partition(".")[0] not in ("protocol", "backbone", "dataset")
     }
     if custom:
-        check_hyper_parameters(catalog, method, custom)
+        check_hyper_parameters(catalog, method, custom, option)
         for section in ("optimizer", "schedule"):
-            notes += _swap_type(catalog, section, values[section], custom)
-        _apply(values, custom)
-        label += "+" + hashlib.sha256(json.dumps(custom, sort_keys=True).encode()).hexdigest()[:8]
+            notes += _swap_type(catalog, section, sections[section], custom)
+        _apply(sections, custom)
+    hooks = run_options.get("custom_hooks")
+    if labelled := custom | ({"custom_hooks": hooks} if hooks else {}):
+        label += "+" + hashlib.sha256(json.dumps(labelled, sort_keys=True).encode()).hexdigest()[:8]
     base = catalog.protocol(protocol)
-    settings = _settings(catalog, base, dataset, backbone, given, dict(changes or {}))
+    settings = _settings(catalog, base, dataset, backbone, given, dict(changes or {}), option)
     return RunSpec(
         method=method,
         preset=label,
-        hparams=values["hparams"],
-        optimizer=values["optimizer"],
-        schedule=values["schedule"],
+        hparams=sections["hparams"],
+        optimizer=sections["optimizer"],
+        schedule=sections["schedule"],
         protocol=protocol,
         settings=settings,
         overridden=settings.model_dump() != base.model_dump() or run_options.get("weights") is not None,
@@ -148,6 +169,7 @@ def resolve(
         seed=seed,
         imports=catalog.imports,
         notes=tuple(notes),
+        changed=tuple(custom),
         **run_options,
     )
 
@@ -159,6 +181,7 @@ def _settings(
     backbone: str | None,
     given: Mapping[str, Any],
     changes: dict[str, Any],
+    option: str,
 ) -> ProtocolEntry:
     """The protocol's entry with what the command line changes in it, validated again."""
     fields = base.model_dump()
@@ -179,7 +202,7 @@ def _settings(
         if section == "protocol":
             if rest not in ProtocolEntry.model_fields:
                 raise UserError(
-                    f"--set {key}: no such protocol field. {did_you_mean(rest, ProtocolEntry.model_fields)}"
+                    f"{option} {key}: no such protocol field. {did_you_mean(rest, ProtocolEntry.model_fields)}"
                 )
             fields[rest] = value
         elif section in ("backbone", "dataset"):

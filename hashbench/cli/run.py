@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -30,7 +31,17 @@ def run(
         bool, typer.Option("--resume", help="Go on with an unfinished run, or show a finished one.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Throw this run's earlier result away.")] = False,
-    config: Annotated[Optional[Path], typer.Option(help="config.py of an earlier run, run again as it was.")] = None,
+    config: Annotated[
+        Optional[Path],
+        typer.Option(
+            help="A file that says what to run: config.py of an earlier run, or one of your own. A .py file is run as "
+            "Python; .yaml and .json run no code."
+        ),
+    ] = None,
+    visualizer: Annotated[
+        Optional[list[str]],
+        typer.Option(help="Draw curves while training: local, tensorboard, wandb or mlflow. Repeatable."),
+    ] = None,
     as_json: AsJson = False,
     options: RunOptions,
 ) -> None:
@@ -40,9 +51,9 @@ def run(
     if resume and overwrite:
         raise UserError("--resume and --overwrite contradict each other: give one of them")
     if method is None and config is None:
-        raise UserError("give --method NAME (see `hashbench list methods`), or --config FILE to repeat a run")
+        raise UserError("give --method NAME (see `hashbench list methods`), or --config FILE")
     if method is not None and config is not None:
-        raise UserError(f"--method {method} and --config {config}: config.py names its method; give one of the two")
+        raise UserError(f"--method {method} and --config {config}: a config names its method; give one of the two")
     catalog = options.catalog()
     if config is not None:
         from hashbench.engine.config import read_config
@@ -51,7 +62,9 @@ def run(
         chosen |= {"--preset": preset is not None, "--tuned": tuned is not None, "--set": bool(options.sets)}
         _refuse_what_it_decides(config, [*(word for word, given in chosen.items() if given), *options.as_words()])
         request: dict[str, Any] = {}
-        spec = read_config(config, out=out, device=options.device, data_root=options.data_root, plugins=options.plugins)
+        spec = read_config(
+            config, catalog, out=out, device=options.device, data_root=options.data_root, plugins=options.plugins
+        )
     else:
         assert method is not None
         request = {"method": method, "protocol": protocol, "bits": bits, "seed": seed, "out": out}
@@ -61,6 +74,10 @@ def run(
             spec = TunedSettings([tuned], [(method, preset)]).resolve(options, catalog, preset=preset, **request)
         else:
             spec = options.resolve(catalog, preset=preset, **request)
+    if visualizer:
+        from hashbench.engine.visualizer import named
+
+        spec = replace(spec, visualizer=named(visualizer))
     from hashbench.cli.progress import reporter
     from hashbench.engine.run import run as run_one
 
@@ -71,19 +88,20 @@ def run(
         from hashbench.cli.show_result import print_outcome
 
         changed = {"--preset": preset, "--tuned": tuned, "--out": None if out == Path("runs") else out}
-        print_outcome(outcome, _with_next_seed(request, changed, options) if request else "")
+        words = [word for name in visualizer or [] for word in ("--visualizer", name)]
+        print_outcome(outcome, _with_next_seed(request, changed, options, words) if request else "")
 
 
 def _refuse_what_it_decides(config: Path, words: Iterable[str]) -> None:
-    """An earlier run's config.py says all of the run but where it works: no other option may stand beside it."""
+    """A config says all of the run but where it works: no other option may stand beside it."""
     from hashbench.errors import UserError
 
     for word in words:
-        if word.startswith("--") and word not in ("--device", "--data-root", "--plugin"):
+        if word.startswith("--") and word not in ("--device", "--data-root", "--plugin", "--import"):
             raise UserError(f"{word} and --config: {config} decides that; leave out {word}, or --config")
 
 
-def _with_next_seed(request: dict[str, Any], changed: dict[str, Any], options: RunOptions) -> str:
+def _with_next_seed(request: dict[str, Any], changed: dict[str, Any], options: RunOptions, more: list[str]) -> str:
     """The command that was given, with the next seed."""
     import shlex
 
@@ -92,4 +110,4 @@ def _with_next_seed(request: dict[str, Any], changed: dict[str, Any], options: R
     named = {f"--{name}": request[name] for name in ("method", "protocol", "bits")} | {"--seed": request["seed"] + 1}
     words = [word for name, value in (named | changed).items() if value is not None for word in (name, str(value))]
     sets = [word for one in hyper_parameters(options.sets or []) for word in ("--set", one)]
-    return shlex.join(["hashbench", "run", *words, *sets, *options.as_words()])
+    return shlex.join(["hashbench", "run", *words, *sets, *options.as_words(), *more])

@@ -9,12 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hashbench.deploy.encode_run import RunEncoder
-from hashbench.engine.model import ShallowModel
-from hashbench.models import ShallowMethod
-
-WIDEST = 8192
-"""Features up to which a shallow method is tried for being affine: the trial takes a square matrix of that side."""
+from hashbench.deploy.encode_run import Encoder, RunEncoder
 
 
 class NotExportedError(Exception):
@@ -40,44 +35,6 @@ class Deployed(nn.Module):
         return (bits.unflatten(1, (-1, 8)) * self.places).sum(2).to(torch.uint8)
 
 
-class Affine(nn.Module):
-    """features -> features @ weight + bias in float64: a shallow method whose function is affine.
-
-    Args:
-        weight: (d, K) float64; bias: (K,) float64.
-    """
-
-    weight: Tensor
-    bias: Tensor
-
-    def __init__(self, weight: np.ndarray, bias: np.ndarray) -> None:
-        super().__init__()
-        self.register_buffer("weight", torch.from_numpy(weight))
-        self.register_buffer("bias", torch.from_numpy(bias))
-
-    def encode(self, inputs: Tensor) -> Tensor:
-        """(b, ...) images (flattened) or features -> (b, K) float64."""
-        return inputs.flatten(1).double() @ self.weight + self.bias
-
-
-def affine_form(method: ShallowMethod, rows: np.ndarray) -> Affine | None:
-    """The affine map that a fitted method computes, or None if it computes another function.
-
-    The map is read off at 0 and at the unit vectors, and must then agree at `rows`.
-
-    Args:
-        rows: (n, d) float64, real features.
-    """
-    if rows.shape[1] > WIDEST:
-        return None
-    bias = method.decision_function(np.zeros((1, rows.shape[1])))[0]
-    weight = method.decision_function(np.eye(rows.shape[1])) - bias
-    expected, found = method.decision_function(rows), rows @ weight + bias
-    if not np.allclose(found, expected, rtol=1e-6, atol=1e-8 * np.abs(expected).max()):
-        return None
-    return Affine(weight, bias)
-
-
 def deployed(encoder: RunEncoder, sample: Tensor) -> Deployed:
     """The encoder in a form that torch.export takes.
 
@@ -87,15 +44,13 @@ def deployed(encoder: RunEncoder, sample: Tensor) -> Deployed:
     Raises:
         NotExportedError: a shallow method whose function is not affine.
     """
-    module, model = encoder.module, encoder.experiment.model
-    if isinstance(model, ShallowModel):
-        with torch.no_grad():
-            features = module.features(sample).flatten(1).double().numpy()
-        affine = affine_form(model.method, features)
-        if affine is None:
-            name = encoder.experiment.spec.method
-            raise NotExportedError(f"{name} does not compute an affine function; `hashbench search` encodes with it")
-        module = type(module)(module.transform, module.backbone, module.precision, affine)
+    module = encoder.module
+    with torch.no_grad():
+        model = encoder.experiment.learner.traceable(module.features(sample))
+    if model is None:
+        name = encoder.experiment.spec.method
+        raise NotExportedError(f"{name} does not compute an affine function; `hashbench search` encodes with it")
+    module = Encoder(module.transform, module.backbone, module.precision, model)
     return Deployed(module, encoder.run.codes.bits).eval()
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,13 +19,12 @@ from torch import Tensor, nn
 
 from hashbench.catalog import Catalog
 from hashbench.data import DataTable, DeviceTransform
-from hashbench.engine.checkpoint import UNREADABLE, CheckpointStore
+from hashbench.engine.checkpoint import CheckpointStore
 from hashbench.engine.config import spec_of
 from hashbench.engine.crash import in_a_line
 from hashbench.engine.experiment import Experiment, prepare
 from hashbench.engine.feed import FrozenFeed
-from hashbench.engine.loops import gather
-from hashbench.engine.model import DeepModel
+from hashbench.engine.learner import Encodes
 from hashbench.engine.reporter import Reporter
 from hashbench.errors import UserError
 from hashbench.evaluation import binarize, pack_codes
@@ -37,13 +36,6 @@ COMPARED = 32
 """Database rows that are encoded again to see that the encoder is the run's."""
 _TOLERATED = 0.01
 """Share of bits that may differ by rounding, on another machine or with another number of threads."""
-
-
-class Encodes(Protocol):
-    """A network or a hash function."""
-
-    def encode(self, inputs: Tensor) -> Tensor:
-        """(b, ...) inputs -> (b, K) outputs whose signs are the bits."""
 
 
 class Encoder(nn.Module):
@@ -87,7 +79,7 @@ class RunEncoder:
         self.run, self.experiment = run, experiment
         feed = experiment.feed
         backbone, precision = (feed.backbone, feed.precision) if isinstance(feed, FrozenFeed) else (None, "fp32")
-        self.module = Encoder(feed.plain, backbone, precision, experiment.model)
+        self.module = Encoder(feed.plain, backbone, precision, experiment.learner.model)
 
     @property
     def table(self) -> DataTable:
@@ -137,16 +129,10 @@ def load_encoder(
     except (KeyError, TypeError, ValidationError) as error:
         raise UserError(f"{run.spec_path}: not what a run keeps ({in_a_line(error)}): run it again") from error
     spec = replace(spec, weights=weights or spec.weights, compile=False)
-    shallow = catalog.method(spec.method).kind == "shallow"
-    experiment = prepare(spec, catalog, reporter, features=shallow)
+    experiment = prepare(spec, catalog, reporter, features=False)
     _check_protocol(run, experiment)
-    if isinstance(experiment.model, DeepModel):
-        _load_best(run, experiment)
-    else:
-        reporter.message(
-            f"fitting {spec.method} again on {len(experiment.roles.train)} rows: a shallow run keeps its codes only"
-        )
-        experiment.model.method.fit(*gather(experiment.feed.ordered(experiment.roles.train)))
+    store = CheckpointStore(run.checkpoints_path)
+    experiment.learner.recall(experiment, store, run.record.selection.get("epoch", 0), reporter)
     encoder = RunEncoder(run, experiment)
     differ, bits = encoder.differing_bits()
     if differ > _TOLERATED * bits:
@@ -168,16 +154,3 @@ def _check_protocol(run: RunFolder, experiment: Experiment) -> None:
         advice = {"data": "give its data with --data-root", "weights": "give its weights with --weights"}
         todo = [advice[key] for key in changed if key in advice] or ["run it again"]
         raise UserError(f"{run.path}: {', '.join(changed)} not those of this run: {' and '.join(todo)}")
-
-
-def _load_best(run: RunFolder, experiment: Experiment) -> None:
-    epoch: Any = run.record.selection.get("epoch")
-    store = CheckpointStore(run.checkpoints_path)
-    path = store.best_path(epoch)
-    if not path.is_file():
-        raise UserError(f"{path}: the weights of the selected epoch are missing: run it again with --overwrite")
-    try:
-        experiment.model.load_state_dict(store.load_best(epoch, experiment.device))
-    except UNREADABLE as error:
-        reason = " ".join(str(error).split())[:160]
-        raise UserError(f"{path}: not the weights of this run ({reason}): run it again with --overwrite") from error

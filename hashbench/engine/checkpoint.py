@@ -1,5 +1,7 @@
 """Checkpoints that survive a kill at any moment: written aside and renamed, the last two kept, the broken passed over.
 
+mmengine's are written in place and hold objects of its own, which torch's weights-only loader refuses; hence these.
+
 They hold tensors and plain values only, so torch's weights-only loader reads them as it is.
 """
 

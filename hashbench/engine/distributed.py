@@ -2,6 +2,9 @@
 
 Losses are written for the global batch. Every rank computes the same loss on the gathered logits; gradient flows back
 into a rank's own rows only, so the sum over ranks of the parameters' gradients is the gradient of that one loss.
+
+Rank and number of processes are mmengine's; its gathering has no gradient, its launcher wants a GPU under gloo too, and
+torch's synchronised batch norm is for GPUs only: these are our own.
 """
 
 from __future__ import annotations
@@ -12,27 +15,13 @@ from datetime import timedelta
 
 import torch
 import torch.distributed as dist
+from mmengine.dist import get_rank as rank
+from mmengine.dist import get_world_size as world_size
 from torch import Tensor
 
 PATIENCE = timedelta(days=2)
 """How long processes wait for each other. The first may work alone for hours, on a closed-form fit or until another run
 has computed the features that both need; and where one fails, torchrun ends all."""
-
-
-def rank() -> int:
-    """Rank of this process, 0 where there is only one."""
-    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
-
-
-def world_size() -> int:
-    """Number of processes, 1 where nothing was launched."""
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
-
-
-def barrier() -> None:
-    """Wait for all processes."""
-    if world_size() > 1:
-        dist.barrier()
 
 
 class _Gather(torch.autograd.Function):

@@ -6,7 +6,7 @@ All random numbers of an epoch are functions of (seed, epoch), so a resumed run 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,28 @@ from hashbench.engine.context import TrainingView
 from hashbench.engine.feed import Feed
 from hashbench.engine.model import DeepModel, Terms
 from hashbench.models import CodeBatch
+from hashbench.results.record import VALIDATION
 
 Batch = dict[str, Tensor]
 """What a `BatchLoader` gives: inputs, labels and index."""
+
+
+def sections(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """A record of the history by what its values are of: `train` (loss, terms, lr, seconds), `method` (diagnostics) and
+    `val` (metrics of the validation, without their prefix).
+
+    >>> sections({"epoch": 1, "loss": 3.0, "pull": 3.0, "lr": 0.1, "gap": 0.2, "seconds": 1.0, "val_map": 0.5})
+    {'train': {'loss': 3.0, 'pull': 3.0, 'lr': 0.1, 'seconds': 1.0}, 'method': {'gap': 0.2}, 'val': {'map': 0.5}}
+    """
+    parts: dict[str, dict[str, Any]] = {"train": {}, "method": {}, "val": {}}
+    after_rate = False  # the terms of the loss stand before the rate, the diagnostics after it
+    for name, value in record.items():
+        if name.startswith(VALIDATION):
+            parts["val"][name.removeprefix(VALIDATION)] = value
+        elif name != "epoch":
+            parts["method" if after_rate and name != "seconds" else "train"][name] = value
+        after_rate = after_rate or name == "lr"
+    return parts
 
 
 class Training:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-import warnings
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -21,18 +19,12 @@ from hashbench.catalog import BackboneEntry, Catalog, ProtocolEntry
 from hashbench.catalog.request import RunSpec, check_device_name
 from hashbench.data import DataTable, DeviceTransform
 from hashbench.data.load import load_table
-from hashbench.data.seeding import derive_seed
-from hashbench.engine.crash import in_a_line, place_in
-from hashbench.engine.distributed import launch_if_asked, rank, with_global_batch_norm, world_size
+from hashbench.engine.distributed import launch_if_asked, rank, world_size
 from hashbench.engine.feed import Feed, FrozenFeed
-from hashbench.engine.model import DeepModel, ShallowModel
+from hashbench.engine.learner import Given, Learner, build_learner
 from hashbench.engine.reporter import Reporter
 from hashbench.errors import UserError
-from hashbench.models import DeepMethod, HashNetwork
 from hashbench.protocol import Roles, description, fingerprint_of, load_split
-
-if TYPE_CHECKING:
-    from hashbench.models import ShallowMethod
 
 
 @dataclass
@@ -40,29 +32,45 @@ class Experiment:
     """Everything that a run needs, built.
 
     Attributes:
+        learner: the method, with all that training it takes.
         description: what methods share under this protocol, as plain values; `fingerprint` is its hash.
         catalog: in which the names of the request are looked up.
-        backbone_name: for the leaderboard: the backbone, or `raw` where a shallow method sees the inputs as they are.
     """
 
     spec: RunSpec
     roles: Roles
     feed: Feed
-    model: DeepModel | ShallowModel
+    learner: Learner
     device: str
     description: dict[str, Any]
-    backbone_name: str
     catalog: Catalog
 
     @property
     def method_class(self) -> type:
         """Class of the method."""
-        return type(self.model.network.method if isinstance(self.model, DeepModel) else self.model.method)
+        return type(self.learner.method)
+
+    @property
+    def backbone_name(self) -> str:
+        """For the leaderboard: the backbone, or `raw` where a shallow method sees the inputs as they are."""
+        return self.learner.backbone_name(self.spec.settings, self.roles.table)
 
     @property
     def fingerprint(self) -> str:
         """Hash of the protocol in force."""
         return fingerprint_of(self.description)
+
+    def compute_features(self, reporter: Reporter) -> None:
+        """Have a frozen backbone's features, of all rows but the test queries, computed or read from the cache."""
+        if isinstance(self.feed, FrozenFeed):
+            _prepare_features(self.feed, self.roles, reporter)
+
+
+def be_deterministic() -> None:
+    """The same command gives the same codes: deterministic algorithms wherever torch has them."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
 
 
 def choose_device(name: str) -> str:
@@ -143,20 +151,13 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter, *, features: bo
     )
     if settings.frozen:
         feed = _frozen(feed, backbone, spec, entry)
-        if features:
-            _prepare_features(feed, roles, reporter)
         backbone = Identity(int(backbone.out_features)).to(device)  # type: ignore[arg-type]
 
-    backbone_name = settings.backbone
-    model: DeepModel | ShallowModel
-    if issubclass(method_class, DeepMethod):
-        network = _network(spec, method_class, backbone, table, len(roles.train), reporter)
-        with_global_batch_norm(network)
-        model = DeepModel(network, table.num_classes, settings.precision, spec.compile, spec.channels_last).to(device)
-    else:
-        model = ShallowModel(_shallow(spec, method_class))
-        backbone_name = backbone_name if settings.frozen or table.kind == "feature" else "raw"
-    return Experiment(spec, roles, feed, model, device, facts, backbone_name, catalog)
+    learner = build_learner(Given(spec, catalog, method_class, backbone, table, len(roles.train), device, reporter))
+    experiment = Experiment(spec, roles, feed, learner, device, facts, catalog)
+    if features:
+        experiment.compute_features(reporter)
+    return experiment
 
 
 @lru_cache(maxsize=1)
@@ -216,46 +217,3 @@ def _prepare_features(feed: FrozenFeed, roles: Roles, reporter: Reporter) -> Non
         f"features of {len(rows)} images by the frozen {feed.key['backbone'][0]}: computed once, then cached"
     )
     feed.prepare(rows)
-
-
-def _shallow(spec: RunSpec, cls: type) -> ShallowMethod:
-    from hashbench.models import ShallowMethod  # not at the top: deep methods do without scikit-learn's long import
-
-    if not issubclass(cls, ShallowMethod):
-        raise UserError(f"method {spec.method}: {cls.__name__} is neither a DeepMethod nor a ShallowMethod")
-    try:
-        return cls(bits=spec.bits, random_state=derive_seed(spec.seed, "method") % 2**32, **spec.hparams)
-    except Exception as error:  # as in _network
-        raise _not_built(spec, cls, error) from error
-
-
-def _not_built(spec: RunSpec, cls: type, error: Exception) -> UserError:
-    """A constructor's own words where they are meant for people; kind and place of any other error."""
-    words = str(error) if isinstance(error, TypeError | ValueError) else ""
-    place = place_in(sys.modules[cls.__module__].__file__, error).rstrip("; ")
-    return UserError(f"method {spec.method}: {words or f'{in_a_line(error)} ({place})'}")
-
-
-def _network(
-    spec: RunSpec,
-    cls: type[DeepMethod],
-    backbone: torch.nn.Module,
-    table: DataTable,
-    num_train: int,
-    reporter: Reporter,
-) -> HashNetwork:
-    """Method, shared hidden layers and code layer, drawn from streams of their own."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(spec.seed, "method"))
-        try:
-            with warnings.catch_warnings(record=True) as said:
-                warnings.simplefilter("always")
-                method = cls(bits=spec.bits, num_classes=table.num_classes, num_train=num_train, **spec.hparams)
-        except UserError:
-            raise
-        except Exception as error:  # a plugin's constructor may fail in any way
-            raise _not_built(spec, cls, error) from error
-        for warning in said:
-            reporter.warning(f"method {spec.method}: {warning.message}")
-        torch.manual_seed(derive_seed(spec.seed, "weights"))
-        return HashNetwork(backbone, method, spec.settings.hidden, spec.settings.frozen)

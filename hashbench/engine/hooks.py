@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS
 
 from hashbench.engine.reporter import Reporter
 from hashbench.errors import UserError, did_you_mean
+from hashbench.registry import HOOKS, SCOPE
 from hashbench.results.known_metric import known_metric
 from hashbench.results.record import VALIDATION
+
+
+def build_hooks(configs: Iterable[Mapping[str, Any]]) -> list[Hook]:
+    """`custom_hooks` of a config.
+
+    Raises:
+        UserError: a hook that refuses its options.
+    """
+    hooks = []
+    for config in configs:
+        options = {**copy.deepcopy(dict(config)), "_scope_": SCOPE}
+        priority = options.pop("priority", None)
+        try:
+            hook = HOOKS.build(options)
+        except Exception as error:  # a hook may be anybody's and fail in any way
+            raise UserError(f"custom_hooks: {' '.join(str(error).split())}") from error
+        if not isinstance(hook, Hook):
+            raise UserError(f"custom_hooks: {config['type']} is no subclass of mmengine.hooks.Hook")
+        if priority is not None:
+            hook.priority = priority
+        hooks.append(hook)
+    return hooks
 
 
 @HOOKS.register_module()

@@ -1,14 +1,13 @@
-"""The two model adapters that mmengine's loops step: a deep network with a loss, and a shallow hash function."""
+"""A deep network with its loss: one step on the global batch, whatever the number of processes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import torch
-from mmengine.model import BaseModel
+from mmengine.model import BaseDataPreprocessor, BaseModel
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
@@ -16,10 +15,6 @@ from hashbench.engine.distributed import gather_rows, sum_gradients, world_size
 from hashbench.engine.loss_terms import total_loss
 from hashbench.models import CodeBatch, HashNetwork
 from hashbench.models.network import Output
-
-if TYPE_CHECKING:
-    from hashbench.models import ShallowMethod
-
 
 Terms = dict[str, Tensor]
 """The terms of a loss by name, scalars whose sum is minimised."""
@@ -46,7 +41,7 @@ class DeepModel(BaseModel):
         compile_network: bool = False,
         channels_last: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(BaseDataPreprocessor())  # given, mmengine does not look it up in its registries
         self.network = network.to(memory_format=torch.channels_last) if channels_last else network
         self.num_classes = num_classes
         self.precision = precision
@@ -137,29 +132,3 @@ def _replayed(network: nn.Module, state: list[Tensor]) -> Iterator[None]:
     with torch.no_grad():
         for name, value in buffers.items():
             own[name].copy_(value)
-
-
-class ShallowModel(BaseModel):
-    """Carries a fitted `ShallowMethod` through the same loops. It has nothing to step.
-
-    Args:
-        method: the estimator.
-        backbone: features come from it; None where inputs are features already.
-    """
-
-    def __init__(self, method: ShallowMethod) -> None:
-        super().__init__()
-        self.method = method
-        self.ranking = method.ranking
-
-    def forward(self, inputs: Tensor, **_: Any) -> Tensor:
-        """As `encode`."""
-        return self.encode(inputs)
-
-    def train_step(self, data: Any, optim_wrapper: Any) -> dict[str, Any]:
-        raise TypeError("a shallow method is fitted by ShallowFitLoop, not stepped")
-
-    def encode(self, inputs: Tensor) -> Tensor:
-        """(b, ...) features or images (flattened) -> (b, K) float32 outputs, whose signs are the bits if there are."""
-        rows = inputs.flatten(1).cpu().numpy().astype(np.float64)
-        return torch.from_numpy(np.ascontiguousarray(self.method.decision_function(rows), dtype=np.float32))

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from mmengine.optim.scheduler.param_scheduler import _ParamScheduler
 
 from hashbench.catalog import Catalog, load_catalog
+from hashbench.engine.mmengine_internals import ParamScheduler
 from hashbench.errors import UserError, did_you_mean
 from hashbench.models import HashNetwork
 from hashbench.registry import OPTIMIZERS, SCHEDULES, Registry
@@ -48,7 +48,7 @@ def build_schedule(
     epochs: int,
     steps_per_epoch: int,
     catalog: Catalog | None = None,
-) -> list[_ParamScheduler]:
+) -> list[ParamScheduler]:
     """The schedulers of a schedule `{type, ...}`; of mmengine's own, by their class's name, the options are mmengine's.
 
     Raises:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any, NamedTuple
 
-from mmengine.registry import LOOPS
 from mmengine.runner import BaseLoop
 
 from hashbench.data import BatchLoader
 from hashbench.engine.encoding import EncodedSet, encode
 from hashbench.engine.evaluator import RetrievalEvaluator
+from hashbench.registry import LOOPS
 
 
 class RetrievalLoaders(NamedTuple):

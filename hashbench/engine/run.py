@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
-import os
 import resource
 import sys
 import time
@@ -15,15 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.dist import barrier
 
 from hashbench.catalog import Catalog
 from hashbench.catalog.request import RunSpec
 from hashbench.engine.checkpoint import CheckpointStore
-from hashbench.engine.config import make_config
 from hashbench.engine.crash import crashed
-from hashbench.engine.distributed import barrier, rank
-from hashbench.engine.experiment import Experiment, prepare
-from hashbench.engine.model import DeepModel
+from hashbench.engine.distributed import rank
+from hashbench.engine.experiment import Experiment, be_deterministic, prepare
 from hashbench.engine.reporter import Reporter
 from hashbench.engine.retrieval_loops import RetrievalTestLoop
 from hashbench.engine.runner import HashRunner
@@ -36,8 +33,6 @@ from hashbench.results.environment import environment
 from hashbench.results.folder import RunFolder
 from hashbench.results.layout import method_dir_name, protocol_dir_name
 from hashbench.results.record import SCHEMA, ResultRecord
-
-_RUNS = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -82,7 +77,7 @@ def run(
     reporter = reporter or Reporter()
     for note in spec.notes:
         reporter.warning(note)
-    _determinism()
+    be_deterministic()
     started = time.perf_counter()
     experiment = prepare(spec, catalog, reporter)
     folder = RunFolder.at(
@@ -115,7 +110,7 @@ def run(
 
 @contextmanager
 def _early_end_explained(experiment: Experiment, folder: RunFolder, begun: bool) -> Iterator[None]:
-    """Whatever ends a run too early says in one line what is saved, or where to read on."""
+    """An interruption says what is saved and how to go on, an error of the method where to read on."""
     checkpoints = CheckpointStore(folder.checkpoints_path)
     try:
         yield
@@ -153,16 +148,15 @@ def _work(
     experiment: Experiment, folder: RunFolder, reporter: Reporter, resume: bool, started: float
 ) -> tuple[ResultRecord, RetrievalTestLoop]:
     """Train, select, test."""
-    config = make_config(experiment.spec, "deep" if isinstance(experiment.model, DeepModel) else "shallow")
+    runner = HashRunner(experiment, folder, reporter, resume=resume)
     if rank() == 0:
-        folder.write_config(config.pretty_text)
-    runner = HashRunner(
-        experiment, config, folder.checkpoints_path, reporter, resume, f"hashbench-{os.getpid()}-{next(_RUNS)}"
-    )
+        folder.write_config(runner.cfg.pretty_text)
     try:
         runner.train()
     finally:
         reporter.end()
+        if rank() == 0:
+            runner.visualizer.close()
     barrier()
     selection = runner.select()
     reporter.message(f"selected {selection}; testing {len(experiment.roles.test)} queries")
@@ -201,7 +195,7 @@ def _record(
             "protocol_description": experiment.description,
             "method": spec.method,
             "preset": spec.preset,
-            "hparams": {**spec.hparams, "optimizer": spec.optimizer, "schedule": spec.schedule},
+            "hparams": {**spec.hparams, "optimizer": spec.optimizer, "schedule": spec.schedule, **_hooks(spec)},
             "bits": spec.bits,
             "seed": spec.seed,
             "metrics": test.metrics,
@@ -223,6 +217,11 @@ def _record(
     )
 
 
+def _hooks(spec: RunSpec) -> dict[str, Any]:
+    """Hooks that may change training count with the hyper-parameters, where there are any."""
+    return {"custom_hooks": list(spec.custom_hooks)} if spec.custom_hooks else {}
+
+
 def _write(folder: RunFolder, experiment: Experiment, test: RetrievalTestLoop, record: ResultRecord) -> None:
     if test.query.codes is not None and test.database.codes is not None:
         codes = RunCodes(
@@ -238,13 +237,6 @@ def _write(folder: RunFolder, experiment: Experiment, test: RetrievalTestLoop, r
         folder.write_codes(codes)
     folder.write_per_query(test.evaluator.last.per_query)
     folder.write_result(record)
-
-
-def _determinism() -> None:
-    """The same command gives the same codes: deterministic algorithms wherever torch has them."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.backends.cudnn.benchmark = False
 
 
 def _peak_memory_mb(device: str) -> float:

@@ -1,96 +1,142 @@
-"""The mmengine Runner of hashbench: its loops and hooks, our checkpoints, no global noise."""
+"""The mmengine Runner of hashbench: from a config to a training that is selected on validation and tested once."""
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
-import shutil
+import os
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.config import Config
 from mmengine.hooks import ParamSchedulerHook
-from mmengine.logging import MMLogger
-from mmengine.optim import OptimWrapper
-from mmengine.runner import Runner
+from mmengine.visualization import Visualizer
 
-import hashbench.engine.loops  # noqa: F401  (registers the loops that a config names)
+from hashbench.catalog import Catalog, load_catalog
 from hashbench.engine.checkpoint import CheckpointStore
+from hashbench.engine.config import config_values, spec_of_config
 from hashbench.engine.distributed import rank
-from hashbench.engine.epoch import Training
 from hashbench.engine.evaluator import RetrievalEvaluator
-from hashbench.engine.experiment import Experiment
-from hashbench.engine.hooks import ReportHook, SelectionHook
-from hashbench.engine.model import DeepModel
-from hashbench.engine.optim import build_optimizer, build_schedule
+from hashbench.engine.experiment import Experiment, be_deterministic, prepare
+from hashbench.engine.hooks import ReportHook, SelectionHook, build_hooks
+from hashbench.engine.mmengine_internals import QuietRunner
 from hashbench.engine.reporter import Reporter
 from hashbench.engine.retrieval_loops import RetrievalLoaders, RetrievalTestLoop
 from hashbench.engine.state import TrainingState
-from hashbench.errors import RunFailedError, UserError
+from hashbench.engine.visualizer import CurvesHook, build_visualizer
+from hashbench.errors import RunFailedError
+from hashbench.registry import SCOPE
+from hashbench.results.folder import RunFolder
+
+_RUNS = itertools.count()
 
 
-class HashRunner(Runner):
+class HashRunner(QuietRunner):
     """Trains (or fits), validates and tests one experiment.
+
+    Checkpoints are our own: mmengine's are written in place, so that a kill can tear the only one, and torch's
+    weights-only loader does not read them back. So is the test: no loader of its queries exists before `select`.
 
     Args:
         experiment: the built parts.
-        config: the mmengine Config of the run (loops, optimizer, schedule); kept in the result folder.
-        folder: of the checkpoints.
-        reporter: who is told.
+        folder: where checkpoints and curves go; of a run, or any other.
+        reporter: who is told; nobody by default.
         resume: go on from the newest readable checkpoint.
-        name: unique among the runs of this process.
+
+    Raises:
+        UserError: an optimizer, schedule, hook or visualizer that refuses its options.
+
+    Example:
+        >>> import tempfile
+        >>> config = {"run": {"method": "dsh", "bits": 16, "settings": {"epochs": 1}}}
+        >>> runner = HashRunner.from_cfg(config, folder=Path(tempfile.mkdtemp()))
+        >>> network = runner.train()
+        >>> runner.select().startswith("epoch 1, validation map")
+        True
+        >>> 0.2 < runner.final_test().metrics["map"] < 1
+        True
     """
 
     def __init__(
-        self, experiment: Experiment, config: Config, folder: Path, reporter: Reporter, resume: bool, name: str
+        self, experiment: Experiment, folder: RunFolder, reporter: Reporter | None = None, *, resume: bool = False
     ) -> None:
-        self.experiment = experiment
-        self.reporter = reporter
+        self.experiment, self.learner, self.folder = experiment, experiment.learner, folder
+        self.reporter = reporter or Reporter()
         self.state = TrainingState()
         self._restored = False
         self._saved_at = self._saving_took = 0.0
-        settings, roles, feed = experiment.spec.settings, experiment.roles, experiment.feed
-        self.store = CheckpointStore(folder, reporter.warning)
-        self._selection = SelectionHook(settings.primary, settings.patience)
-        train_cfg = dict(config.train_cfg)
-        model = experiment.model
-        options: dict[str, Any] = {}
-        if isinstance(model, DeepModel):
-            optimizer = build_optimizer(experiment.spec.optimizer, model.network, experiment.catalog)
-            self.training = Training(
-                model, optimizer, feed, roles.train, epochs=settings.epochs, seed=experiment.spec.seed
-            )
-            loader = self.training.loader
-            options = {
-                "optim_wrapper": self.training.optim_wrapper,
-                "param_scheduler": build_schedule(experiment.spec.schedule, optimizer, settings.epochs, len(loader), experiment.catalog)
-                or None,
-            }
-        else:
-            loader = feed.ordered(roles.train)
-            options = {"optim_wrapper": _NothingToStep()}
+        spec, roles, feed = experiment.spec, experiment.roles, experiment.feed
+        primary = spec.settings.primary
+        self.store = CheckpointStore(folder.checkpoints_path, self.reporter.warning)
+        self._selection = SelectionHook(primary, spec.settings.patience)
         super().__init__(
-            model=model,
-            work_dir=str(folder),
-            train_dataloader=loader,
-            train_cfg=train_cfg,
+            model=self.learner.model,
+            work_dir=str(folder.checkpoints_path),
+            train_cfg=self.learner.train_cfg(spec.settings),
             val_dataloader=RetrievalLoaders(feed.ordered(roles.validation), feed.ordered(roles.validation_database)),
-            val_cfg=dict(config.val_cfg),
+            val_cfg={"type": "hashbench.RetrievalValLoop"},
             val_evaluator=self._evaluator(),
             default_hooks=dict.fromkeys(
                 ("runtime_info", "timer", "sampler_seed", "logger", "checkpoint", "param_scheduler")
             ),
-            custom_hooks=[ParamSchedulerHook(), self._selection, ReportHook(reporter, settings.primary)],
-            randomness={"seed": experiment.spec.seed},
+            custom_hooks=[
+                ParamSchedulerHook(),
+                self._selection,
+                ReportHook(self.reporter, primary),
+                *([CurvesHook(folder.curves_path)] if spec.visualizer else []),
+                *build_hooks(spec.custom_hooks),
+            ],
+            randomness={"seed": spec.seed},
             env_cfg={"mp_cfg": {"mp_start_method": multiprocessing.get_start_method()}},
             resume=resume,
-            experiment_name=name,
+            # mmengine keeps loggers and scopes under this name for ever, and several runs may share a process.
+            experiment_name=f"hashbench-{os.getpid()}-{next(_RUNS)}",
             log_level="WARNING",
-            cfg=config,
-            **options,
+            default_scope=SCOPE,
+            cfg=Config(config_values(spec)),
+            **self.learner.begin(feed, roles.train),
         )
-        shutil.rmtree(self.log_dir, ignore_errors=True)  # mmengine's own log folder; ours is log.txt
+        self.discard_log_dir()
+
+    @classmethod
+    def from_cfg(  # type: ignore[override]
+        cls,
+        cfg: Config | Mapping[str, Any],
+        *,
+        folder: Path | str | None = None,
+        catalog: Catalog | None = None,
+        reporter: Reporter | None = None,
+        resume: bool = False,
+        **run_options: Any,
+    ) -> HashRunner:
+        """A runner that trains, selects and tests what a config asks for (`hashbench.engine.config`).
+
+        Unlike `hashbench run`, it claims no folder among the results and writes no result.json.
+
+        Args:
+            folder: where checkpoints and curves go; `work_dirs/<method>` by default, as in mmengine.
+            catalog: in which names are looked up.
+            reporter: who is told; nobody by default.
+            resume: go on from the newest checkpoint in the folder.
+            run_options: `device` and `data_root`, as of the command line.
+
+        Raises:
+            UserError: a config that is wrong.
+        """
+        catalog, reporter = catalog or load_catalog(), reporter or Reporter()
+        values = cfg.to_dict() if isinstance(cfg, Config) else cfg
+        source = Path(cfg.filename).parent if isinstance(cfg, Config) and cfg.filename else None
+        out = Path(folder or "work_dirs")
+        spec = spec_of_config(values, catalog, folder=source, out=out, **run_options)
+        be_deterministic()
+        place = out if folder else out / spec.method
+        return cls(prepare(spec, catalog, reporter), RunFolder(place), reporter, resume=resume)
+
+    def hooks_at(self, stage: str) -> list[Callable[..., None]]:
+        """The hooks that do something at a stage, in their order: those that do not need not be called at each step."""
+        return [getattr(hook, stage) for hook in self.hooks if stage in hook.get_triggered_stages()]
 
     def _evaluator(self) -> RetrievalEvaluator:
         settings = self.experiment.spec.settings
@@ -111,10 +157,6 @@ class HashRunner(Runner):
         """Whether training had stopped early before it was resumed."""
         return self._selection.spent(self.state.stale)
 
-    def refusal(self, error: ValueError) -> UserError:
-        """A shallow method's ValueError, named."""
-        return UserError(f"method {self.experiment.spec.method}: {str(error).splitlines()[0]}")
-
     def save_state(self) -> None:
         """A checkpoint of everything after the epoch that has just ended.
 
@@ -124,25 +166,22 @@ class HashRunner(Runner):
         now = time.perf_counter()
         last = self.epoch_done == self.train_loop.max_epochs or self.train_loop.stop_training
         if rank() == 0 and (last or now - self._saved_at >= 50 * self._saving_took):
-            schedulers = self.param_schedulers if isinstance(self.param_schedulers, list) else []
             payload = {
                 "epoch": self.epoch_done,
                 "iter": self.train_loop.iter,
-                "state_dict": self.model.state_dict(),
-                "optimizer": self.optim_wrapper.optimizer.state_dict(),
-                "schedulers": [scheduler.state_dict() for scheduler in schedulers],
+                **self.learner.state(),
                 "training": self.state.to_plain(),
             }
+            self.call_hook("before_save_checkpoint", checkpoint=payload)
             self._writing(lambda: self.store.save(self.epoch_done, payload))
             self._saved_at = time.perf_counter()
             self._saving_took = self._saved_at - now
         self.call_hook("after_epoch_saved")
 
     def save_best(self) -> None:
-        """The weights of the epoch that validation likes best so far."""
-        if rank() == 0 and isinstance(self.experiment.model, DeepModel):
-            state = {name: value.detach().cpu() for name, value in self.model.state_dict().items()}
-            self._writing(lambda: self.store.save_best(self.epoch_done, state))
+        """What has been learned when validation likes it best so far."""
+        if rank() == 0:
+            self._writing(lambda: self.learner.save_best(self.store, self.epoch_done))
 
     def _writing(self, write: Any) -> None:
         try:
@@ -155,26 +194,25 @@ class HashRunner(Runner):
 
     def load_or_resume(self) -> None:
         """Restore the newest readable checkpoint if this run is to be resumed. Replaces mmengine's loading."""
-        if self._restored or not self._resume or not isinstance(self.experiment.model, DeepModel):
+        if self._restored or not self.asked_to_resume or not self.learner.resumable:
             return
         self._restored = True
         saved = self.store.latest(self.experiment.device)
         if saved is None:
             self.reporter.message("no checkpoint to resume from: starting with epoch 1")
             return
-        self.model.load_state_dict(saved["state_dict"])
-        self.optim_wrapper.optimizer.load_state_dict(saved["optimizer"])
-        for scheduler, state in zip(self.param_schedulers or [], saved["schedulers"], strict=True):
-            scheduler.load_state_dict(state)
-        self.train_loop._epoch, self.train_loop._iter = saved["epoch"], saved["iter"]
+        self.call_hook("after_load_checkpoint", checkpoint=saved)
+        self.learner.restore(saved)
+        self.train_loop.set_progress(saved["epoch"], saved["iter"])
         self.state = TrainingState.from_plain(saved["training"])
         self.reporter.message(f"resumed after epoch {saved['epoch']}")
 
     def select(self) -> str:
-        """Load the selected weights and unseal the test queries. Returns what was selected, in words."""
+        """Go back to the selected epoch and unseal the test queries. Returns what was selected, in words."""
         settings, state = self.experiment.spec.settings, self.state
-        if isinstance(self.experiment.model, DeepModel):
-            self.model.load_state_dict(self.store.load_best(state.best_epoch, self.experiment.device))
+        self.learner.load_best(self.store, state.best_epoch)
+        # As in mmengine, or a hook that keeps weights of its own would test those of the last epoch.
+        self.call_hook("after_load_checkpoint", checkpoint={"state_dict": self.model.state_dict()})
         selection = f"epoch {state.best_epoch}, validation {settings.primary} {state.best_value:.6f}"
         self.experiment.roles.unseal(selection)
         return selection
@@ -187,35 +225,7 @@ class HashRunner(Runner):
         loop.run()
         return loop
 
-    def build_logger(self, log_level: int | str = "WARNING", log_file: str | None = None, **kwargs: Any) -> MMLogger:
-        """mmengine's own notices only from warnings on; hashbench writes log.txt itself."""
-        return MMLogger.get_instance(self._experiment_name, logger_name="hashbench.mmengine", log_level=log_level)
-
-    def build_visualizer(self, visualizer: Any = None) -> Any:
-        """Nothing is drawn while training; mmengine's visualizer would import matplotlib and open figures."""
-        return _NothingToDraw()
-
-    def _log_env(self, env_cfg: dict) -> None:
-        """The environment is part of result.json; mmengine's survey starts compilers to print their versions."""
-
-    def dump_config(self) -> None:
-        """config.py is written by `hashbench.engine.config`, with what is needed to run it again."""
-
-
-class _NothingToStep(OptimWrapper):
-    """What a Runner is given where no optimizer is used: mmengine wants train data and an optimizer or neither."""
-
-    def __init__(self) -> None:
-        super().__init__(torch.optim.SGD([torch.nn.Parameter(torch.zeros(0))], lr=1.0))
-
-    def initialize_count_status(self, model: Any, init_counts: int, max_counts: int) -> None:
-        """Nothing is counted."""
-
-
-class _NothingToDraw:
-    """Takes what mmengine tells its visualizer."""
-
-    dataset_meta: Any = None
-
-    def add_config(self, config: Config) -> None:
-        """config.py is written elsewhere."""
+    def build_visualizer(self, visualizer: Any = None) -> Visualizer:
+        """That of the request; without one nothing is drawn."""
+        spec = self.experiment.spec
+        return build_visualizer(spec.visualizer, self.experiment_name, self.folder.curves_path, spec)

@@ -18,6 +18,7 @@ PER_QUERY = "per_query.npz"
 CONFIG = "config.py"
 LOG = "log.txt"
 CHECKPOINTS = "checkpoints"
+CURVES = "vis"
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+=-]*")
 

@@ -6,6 +6,7 @@ import json
 from numbers import Real
 from typing import Any
 
+from hashbench.catalog.request import RunSpec
 from hashbench.engine.optim import build_optimizer, build_schedule
 from hashbench.errors import UserError
 from hashbench.models import DeepMethod, ShallowMethod
@@ -29,20 +30,27 @@ def check_class(subject: Subject) -> None:
 def check_constructor(subject: Subject) -> None:
     """Deep: keyword-only arguments. Shallow: `bits` and `random_state` first. Both: typed, with defaults, no *args."""
     arguments, given = subject.arguments, GIVEN[subject.entry.kind]
-    for name, parameter in arguments.items():
+    for parameter in arguments.values():
         expect(
             parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD),
             f"the constructor takes {parameter}: name every argument, or complete the signature with passes_on_to",
         )
-        if subject.entry.kind == "deep":
-            expect(parameter.kind is parameter.KEYWORD_ONLY, f"argument {name} must be keyword-only (after a *)")
     for name in given:
         expect(name in arguments, f"the constructor takes no {name}, which the harness hands in")
-    if subject.entry.kind == "shallow":
-        expect(tuple(arguments)[:2] == given, f"the first arguments must be {', '.join(given)}")
+    {"deep": _expect_keywords, "shallow": _expect_given_first}[subject.entry.kind](subject)
     for name, parameter in subject.hparams.items():
         expect(parameter.default is not parameter.empty, f"hyper-parameter {name} has no default")
         expect(parameter.annotation is not parameter.empty, f"hyper-parameter {name} has no type")
+
+
+def _expect_keywords(subject: Subject) -> None:
+    for name, parameter in subject.arguments.items():
+        expect(parameter.kind is parameter.KEYWORD_ONLY, f"argument {name} must be keyword-only (after a *)")
+
+
+def _expect_given_first(subject: Subject) -> None:
+    given = GIVEN[subject.entry.kind]
+    expect(tuple(subject.arguments)[: len(given)] == given, f"the first arguments must be {', '.join(given)}")
 
 
 def check_entry_hparams(subject: Subject) -> None:
@@ -127,14 +135,20 @@ def _refusal(subject: Subject, **options: Any) -> str | None:
     """Why these options of `Subject.configuration` are refused, by method, optimizer or schedule; None if accepted."""
     try:
         spec = subject.configuration(**options)
-        if subject.entry.kind == "shallow":  # its constructor only stores: what is refused is refused by fit
-            build_method(subject, spec.hparams, BITS).fit(*blobs())  # type: ignore[operator, union-attr]
-            return None
-        optimizer = build_optimizer(spec.optimizer, build_network(subject, spec.hparams), subject.catalog)
-        build_schedule(spec.schedule, optimizer, epochs=10, steps_per_epoch=3, catalog=subject.catalog)
+        {"deep": _build_all, "shallow": _fit}[subject.entry.kind](subject, spec)
     except (UserError, TypeError, ValueError) as error:
         return str(error)
     return None
+
+
+def _build_all(subject: Subject, spec: RunSpec) -> None:
+    optimizer = build_optimizer(spec.optimizer, build_network(subject, spec.hparams), subject.catalog)
+    build_schedule(spec.schedule, optimizer, epochs=10, steps_per_epoch=3, catalog=subject.catalog)
+
+
+def _fit(subject: Subject, spec: RunSpec) -> None:
+    """Its constructor only stores: what is refused is refused by fit."""
+    build_method(subject, spec.hparams, BITS).fit(*blobs())  # type: ignore[operator, union-attr]
 
 
 def _names(values: dict[str, Any]) -> str:

@@ -17,9 +17,11 @@ from hashbench.testing.training_checks import TRAINING
 
 def checks_of(subject: Subject) -> list[Check]:
     """The checks for a method of this kind, in the order in which they are best read."""
-    if subject.entry.kind == "deep":
-        return _named((*COMMON, *LOSS, *TRAINING, check_two_processes))
-    return [*_named((*COMMON, *SHALLOW)), *sklearn_checks(subject)]
+    of_kind: dict[str, Callable[[], list[Check]]] = {
+        "deep": lambda: _named((*LOSS, *TRAINING, check_two_processes)),
+        "shallow": lambda: [*_named(SHALLOW), *sklearn_checks(subject)],
+    }
+    return [*_named(COMMON), *of_kind[subject.entry.kind]()]
 
 
 def run_checks(
@@ -40,9 +42,10 @@ def run_checks(
         UserError: no such name, or a class that cannot be imported.
     """
     subject = Subject.load(name, plugins, folder, imports)
-    if subject.entry.kind == "deep" and gloo_exists():
+    checks = checks_of(subject)
+    if gloo_exists() and any(check.function is check_two_processes for check in checks):
         start_pair()
-    return (run_check(check, subject) for check in checks_of(subject))
+    return (run_check(check, subject) for check in checks)
 
 
 def _named(functions: Iterable[Callable[[Subject], None]]) -> list[Check]:

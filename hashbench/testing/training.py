@@ -25,6 +25,9 @@ EPOCHS = 30
 """Planned. A training here makes the first epochs and the last one, so that terms that begin late are seen too."""
 FIRST, LAST = 0, EPOCHS - 1
 
+FACTS = {"deep": {"num_classes": CLASSES, "num_train": CLASSES * PER_CLASS}, "shallow": {"random_state": 0}}
+"""What the harness hands a constructor beside `bits`."""
+
 
 def clouds(multilabel: bool = False) -> DataTable:
     """60 samples of 20 features around five points; with several labels: the class, for half of them the next too.
@@ -46,9 +49,7 @@ def clouds(multilabel: bool = False) -> DataTable:
 
 def build_method(subject: Subject, hparams: dict[str, Any], bits: int = BITS) -> DeepMethod | ShallowMethod:
     """The method as the harness builds it, with these hyper-parameters."""
-    if subject.entry.kind == "shallow":
-        return subject.method_class(bits=bits, random_state=0, **hparams)
-    return subject.method_class(bits=bits, num_classes=CLASSES, num_train=CLASSES * PER_CLASS, **hparams)
+    return subject.method_class(bits=bits, **FACTS[subject.entry.kind], **hparams)
 
 
 def build_network(subject: Subject, hparams: dict[str, Any], seed: int = 0) -> HashNetwork:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hashbench.catalog import load_catalog
 from hashbench.catalog.request import RunSpec
 from hashbench.errors import UserError
+from hashbench.results.folder import RunFolder
 from hashbench.sweeps.failure import no_room, reason
 from hashbench.tuning.study import Trial
 
@@ -64,16 +65,13 @@ def try_setting(number: int, values: dict[str, Any], spec: RunSpec, defaults: Ru
 
 def _train(spec: RunSpec, folder: Path) -> TrainingState:
     """Train and validate; the test queries stay sealed. Errors are those of a run."""
-    from hashbench.engine.config import make_config
     from hashbench.engine.experiment import prepare
-    from hashbench.engine.model import DeepModel
     from hashbench.engine.reporter import Reporter
     from hashbench.engine.runner import HashRunner
 
     folder.mkdir(parents=True, exist_ok=True)
     experiment = prepare(spec, load_catalog(spec.plugins, imports=spec.imports), Reporter())
-    config = make_config(spec, "deep" if isinstance(experiment.model, DeepModel) else "shallow")
-    runner = HashRunner(experiment, config, folder, Reporter(), False, f"{folder.name}-{time.monotonic_ns()}")
+    runner = HashRunner(experiment, RunFolder(folder))
     runner.train()
     return runner.state
 

@@ -193,9 +193,16 @@ def test_resume_with_other_hyper_parameters(cli):
 
 
 def test_config_that_is_no_config(cli, tmp_path):
-    for text in ("run = {}\n", "run = dict(weights=None, settings={})\n", "1/0\n", "nothing = 1\n", "def (\n"):
+    refused = {
+        "run = {}\n": "say what is trained: run = dict(method=NAME, ...)",
+        "run = dict(weights=None, settings={})\n": "say what is trained: run = dict(method=NAME, ...)",
+        "1/0\n": "it cannot be read (ZeroDivisionError: division by zero)",
+        "nothing = 1\n": "no key nothing",
+        "def (\n": "it cannot be read (SyntaxError",
+    }
+    for text, words in refused.items():
         (tmp_path / "config.py").write_text(text)
-        assert_refused(cli("run", "--config", "config.py"), "--config config.py: not the config.py of a run")
+        assert_refused(cli("run", "--config", "config.py"), f"--config config.py: {words}")
 
 
 def test_a_refused_request_leaves_no_unfinished_run_behind(cli, tmp_path):

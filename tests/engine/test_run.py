@@ -115,7 +115,7 @@ def test_config_py_runs_again_to_the_same_codes(do_run, catalog, tmp_path):
     from hashbench.engine.run import run
 
     first = do_run(preset="strong", sets=["alpha=1.5"])
-    spec = read_config(first.folder / "config.py", out=tmp_path / "again")
+    spec = read_config(first.folder / "config.py", catalog, out=tmp_path / "again")
     second = run(spec, catalog)
     assert second.record.preset == first.record.preset
     assert np.array_equal(codes_of(first)["query_codes"], codes_of(second)["query_codes"])

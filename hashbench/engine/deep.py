@@ -1,0 +1,132 @@
+"""Deep methods: a network is stepped, its weights are saved after every epoch, and those of the best one tested."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hashbench.catalog import ProtocolEntry
+from hashbench.data import DataTable
+from hashbench.data.seeding import derive_seed
+from hashbench.engine.checkpoint import UNREADABLE, CheckpointStore
+from hashbench.engine.distributed import with_global_batch_norm
+from hashbench.engine.epoch import Training
+from hashbench.engine.feed import Feed
+from hashbench.engine.learner import Given, Learner, not_built
+from hashbench.engine.model import DeepModel
+from hashbench.engine.optim import build_optimizer, build_schedule
+from hashbench.engine.reporter import Reporter
+from hashbench.errors import UserError
+from hashbench.models import HashNetwork
+
+if TYPE_CHECKING:
+    from hashbench.engine.experiment import Experiment
+
+
+class DeepLearner(Learner):
+    """Trains a `DeepMethod` by gradient steps.
+
+    Attributes:
+        training: the training under way, from `begin` on.
+    """
+
+    resumable = True
+    model: DeepModel
+    training: Training
+
+    def __init__(self, given: Given) -> None:
+        spec = given.spec
+        network = _network(given)
+        with_global_batch_norm(network)
+        self.spec, self.catalog, self.device, self.method = spec, given.catalog, given.device, network.method
+        model = DeepModel(network, given.table.num_classes, spec.settings.precision, spec.compile, spec.channels_last)
+        self.model = model.to(given.device)
+
+    @staticmethod
+    def backbone_name(settings: ProtocolEntry, table: DataTable) -> str:
+        """The protocol's."""
+        return settings.backbone
+
+    @staticmethod
+    def train_cfg(settings: ProtocolEntry) -> dict[str, Any]:
+        """Epochs, with a validation at an interval."""
+        return {
+            "type": "hashbench.DeepTrainLoop",
+            "max_epochs": settings.epochs,
+            "val_interval": settings.validate_every,
+        }
+
+    def begin(self, feed: Feed, rows: np.ndarray) -> dict[str, Any]:
+        """Optimizer, schedules and shuffled batches."""
+        epochs = self.spec.settings.epochs
+        optimizer = build_optimizer(self.spec.optimizer, self.model.network, self.catalog)
+        self.training = Training(self.model, optimizer, feed, rows, epochs=epochs, seed=self.spec.seed)
+        self.schedules = build_schedule(self.spec.schedule, optimizer, epochs, len(self.training.loader), self.catalog)
+        return {
+            "train_dataloader": self.training.loader,
+            "optim_wrapper": self.training.optim_wrapper,
+            "param_scheduler": self.schedules or None,
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Weights, state of the optimizer and of the schedules."""
+        return {
+            "state_dict": self.model.state_dict(),
+            "optimizer": self.training.optimizer.state_dict(),
+            "schedulers": [schedule.state_dict() for schedule in self.schedules],
+        }
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Weights, state of the optimizer and of the schedules."""
+        self.model.load_state_dict(saved["state_dict"])
+        self.training.optimizer.load_state_dict(saved["optimizer"])
+        for schedule, state in zip(self.schedules, saved["schedulers"], strict=True):
+            schedule.load_state_dict(state)
+
+    def save_best(self, store: CheckpointStore, epoch: int) -> None:
+        """The weights."""
+        store.save_best(epoch, {name: value.detach().cpu() for name, value in self.model.state_dict().items()})
+
+    def load_best(self, store: CheckpointStore, epoch: int) -> None:
+        """The weights."""
+        self.model.load_state_dict(store.load_best(epoch, self.device))
+
+    def recall(self, experiment: Experiment, store: CheckpointStore, epoch: int, reporter: Reporter) -> None:
+        """The weights of the selected epoch."""
+        path = store.best_path(epoch)
+        if not path.is_file():
+            raise UserError(f"{path}: the weights of the selected epoch are missing: run it again with --overwrite")
+        try:
+            self.load_best(store, epoch)
+        except UNREADABLE as error:
+            reason = " ".join(str(error).split())[:160]
+            raise UserError(f"{path}: not the weights of this run ({reason}): run it again with --overwrite") from error
+
+    def traceable(self, features: Tensor) -> DeepModel:
+        """The network itself."""
+        return self.model
+
+
+def _network(given: Given) -> HashNetwork:
+    """Method, shared hidden layers and code layer, drawn from streams of their own."""
+    spec, cls = given.spec, given.method_class
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(spec.seed, "method"))
+        try:
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                method = cls(
+                    bits=spec.bits, num_classes=given.table.num_classes, num_train=given.num_train, **spec.hparams
+                )
+        except UserError:
+            raise
+        except Exception as error:  # a plugin's constructor may fail in any way
+            raise not_built(spec, cls, error) from error
+        for warning in said:
+            given.reporter.warning(f"method {spec.method}: {warning.message}")
+        torch.manual_seed(derive_seed(spec.seed, "weights"))
+        return HashNetwork(given.backbone, method, spec.settings.hidden, spec.settings.frozen)
