@@ -25,6 +25,7 @@ from hashbench.engine.optim import build_optimizer, build_schedule
 from hashbench.engine.reporter import Reporter
 from hashbench.engine.runner import HashRunner
 from hashbench.models import CodeBatch
+from hashbench.results.folder import RunFolder
 
 
 def clock(device: str) -> float:
@@ -103,7 +104,7 @@ def main() -> None:
                 self.started = clock(ours.device)
 
         reporter = Paired()
-        runner = HashRunner(ours, Path(out), reporter)
+        runner = HashRunner(ours, RunFolder(out), reporter)
         reporter.started = clock(ours.device)
         runner.train()
     counted = pairs[2:-1]  # warm-up, and the last epoch, which is followed by the validation

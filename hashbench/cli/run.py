@@ -97,7 +97,7 @@ def _refuse_what_it_decides(config: Path, words: Iterable[str]) -> None:
     from hashbench.errors import UserError
 
     for word in words:
-        if word.startswith("--") and word not in ("--device", "--data-root", "--plugin"):
+        if word.startswith("--") and word not in ("--device", "--data-root", "--plugin", "--import"):
             raise UserError(f"{word} and --config: {config} decides that; leave out {word}, or --config")
 
 

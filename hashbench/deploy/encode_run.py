@@ -131,7 +131,7 @@ def load_encoder(
     spec = replace(spec, weights=weights or spec.weights, compile=False)
     experiment = prepare(spec, catalog, reporter, features=False)
     _check_protocol(run, experiment)
-    store = CheckpointStore(run.checkpoints_path, reporter.warning)
+    store = CheckpointStore(run.checkpoints_path)
     experiment.learner.recall(experiment, store, run.record.selection.get("epoch", 0), reporter)
     encoder = RunEncoder(run, experiment)
     differ, bits = encoder.differing_bits()

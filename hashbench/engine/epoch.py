@@ -19,6 +19,7 @@ from hashbench.engine.context import TrainingView
 from hashbench.engine.feed import Feed
 from hashbench.engine.model import DeepModel, Terms
 from hashbench.models import CodeBatch
+from hashbench.results.record import VALIDATION
 
 Batch = dict[str, Tensor]
 """What a `BatchLoader` gives: inputs, labels and index."""
@@ -34,8 +35,8 @@ def sections(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     parts: dict[str, dict[str, Any]] = {"train": {}, "method": {}, "val": {}}
     after_rate = False  # the terms of the loss stand before the rate, the diagnostics after it
     for name, value in record.items():
-        if name.startswith("val_"):
-            parts["val"][name.removeprefix("val_")] = value
+        if name.startswith(VALIDATION):
+            parts["val"][name.removeprefix(VALIDATION)] = value
         elif name != "epoch":
             parts["method" if after_rate and name != "seconds" else "train"][name] = value
         after_rate = after_rate or name == "lr"

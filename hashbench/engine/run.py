@@ -109,7 +109,7 @@ def run(
 
 
 @contextmanager
-def _failures_in_one_line(experiment: Experiment, folder: RunFolder, begun: bool) -> Iterator[None]:
+def _early_end_explained(experiment: Experiment, folder: RunFolder, begun: bool) -> Iterator[None]:
     """An interruption says what is saved and how to go on, an error of the method where to read on."""
     checkpoints = CheckpointStore(folder.checkpoints_path)
     try:
@@ -148,7 +148,7 @@ def _work(
     experiment: Experiment, folder: RunFolder, reporter: Reporter, resume: bool, started: float
 ) -> tuple[ResultRecord, RetrievalTestLoop]:
     """Train, select, test."""
-    runner = HashRunner(experiment, folder.path, reporter, resume=resume)
+    runner = HashRunner(experiment, folder, reporter, resume=resume)
     if rank() == 0:
         folder.write_config(runner.cfg.pretty_text)
     try:

@@ -41,7 +41,7 @@ class HashRunner(QuietRunner):
 
     Args:
         experiment: the built parts.
-        folder: where checkpoints and curves go.
+        folder: where checkpoints and curves go; of a run, or any other.
         reporter: who is told; nobody by default.
         resume: go on from the newest readable checkpoint.
 
@@ -60,7 +60,7 @@ class HashRunner(QuietRunner):
     """
 
     def __init__(
-        self, experiment: Experiment, folder: Path, reporter: Reporter | None = None, *, resume: bool = False
+        self, experiment: Experiment, folder: RunFolder, reporter: Reporter | None = None, *, resume: bool = False
     ) -> None:
         self.experiment, self.learner, self.folder = experiment, experiment.learner, folder
         self.reporter = reporter or Reporter()
@@ -69,12 +69,11 @@ class HashRunner(QuietRunner):
         self._saved_at = self._saving_took = 0.0
         spec, roles, feed = experiment.spec, experiment.roles, experiment.feed
         primary = spec.settings.primary
-        files = RunFolder(folder)
-        self.store = CheckpointStore(files.checkpoints_path, self.reporter.warning)
+        self.store = CheckpointStore(folder.checkpoints_path, self.reporter.warning)
         self._selection = SelectionHook(primary, spec.settings.patience)
         super().__init__(
             model=self.learner.model,
-            work_dir=str(files.checkpoints_path),
+            work_dir=str(folder.checkpoints_path),
             train_cfg=self.learner.train_cfg(spec.settings),
             val_dataloader=RetrievalLoaders(feed.ordered(roles.validation), feed.ordered(roles.validation_database)),
             val_cfg={"type": "hashbench.RetrievalValLoop"},
@@ -86,7 +85,7 @@ class HashRunner(QuietRunner):
                 ParamSchedulerHook(),
                 self._selection,
                 ReportHook(self.reporter, primary),
-                *([CurvesHook(folder)] if spec.visualizer else []),
+                *([CurvesHook(folder.curves_path)] if spec.visualizer else []),
                 *build_hooks(spec.custom_hooks),
             ],
             randomness={"seed": spec.seed},
@@ -133,7 +132,7 @@ class HashRunner(QuietRunner):
         spec = spec_of_config(values, catalog, folder=source, out=out, **run_options)
         be_deterministic()
         place = out if folder else out / spec.method
-        return cls(prepare(spec, catalog, reporter), place, reporter, resume=resume)
+        return cls(prepare(spec, catalog, reporter), RunFolder(place), reporter, resume=resume)
 
     def hooks_at(self, stage: str) -> list[Callable[..., None]]:
         """The hooks that do something at a stage, in their order: those that do not need not be called at each step."""
@@ -229,4 +228,4 @@ class HashRunner(QuietRunner):
     def build_visualizer(self, visualizer: Any = None) -> Visualizer:
         """That of the request; without one nothing is drawn."""
         spec = self.experiment.spec
-        return build_visualizer(spec.visualizer, self.experiment_name, self.folder, spec)
+        return build_visualizer(spec.visualizer, self.experiment_name, self.folder.curves_path, spec)

@@ -19,7 +19,6 @@ from hashbench.engine.mmengine_internals import DrawNothing, flush
 from hashbench.errors import UserError, did_you_mean
 from hashbench.registry import SCOPE, VISBACKENDS, VISUALIZERS
 from hashbench.results.atomic import write_errors_explained
-from hashbench.results.folder import RunFolder
 
 if TYPE_CHECKING:
     from hashbench.catalog.request import RunSpec
@@ -75,7 +74,7 @@ def build_visualizer(config: Mapping[str, Any] | None, name: str, folder: Path, 
     Args:
         config: as mmengine writes it; None: nothing is drawn.
         name: of the run, unique in the process.
-        folder: of the run; back ends write in `vis` there where the config names no `save_dir`.
+        folder: where back ends write if the config names no `save_dir`.
         spec: the run.
 
     Raises:
@@ -87,7 +86,7 @@ def build_visualizer(config: Mapping[str, Any] | None, name: str, folder: Path, 
     backends = options.get("vis_backends") or []
     options["vis_backends"] = [backends] if isinstance(backends, dict) else backends
     for backend in options["vis_backends"]:
-        backend.setdefault("save_dir", str(RunFolder(folder).curves_path))
+        backend.setdefault("save_dir", str(folder))
         if backend["type"] == BACKENDS["wandb"]:
             # One run of W&B for one run of ours, which a resumed run goes on with.
             known = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
@@ -103,17 +102,17 @@ def build_visualizer(config: Mapping[str, Any] | None, name: str, folder: Path, 
 class CurvesHook(Hook):
     """Writes every epoch to the runner's visualizer once: `train/loss`, `train/lr`, `val/map`, `method/lagrangian`, ...
 
-    What has been written is noted in the run's folder, so a resumed run, which repeats the epochs after its checkpoint,
+    What has been written is noted, so a resumed run, which repeats the epochs after its checkpoint,
     writes none of them again; and one that is given a visualizer late writes the epochs before, too.
 
     Args:
-        folder: of the run.
+        folder: where it is noted.
     """
 
     priority = "BELOW_NORMAL"  # after selection and custom hooks, before the schedules take their step
 
     def __init__(self, folder: Path) -> None:
-        self.note = RunFolder(folder).curves_path / "epochs_written.txt"
+        self.note = folder / "epochs_written.txt"
         self.written = 0
         self._rates: dict[int, dict[str, float]] = {}
 

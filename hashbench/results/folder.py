@@ -125,6 +125,11 @@ class RunFolder:
         return self.path / layout.CHECKPOINTS
 
     @property
+    def curves_path(self) -> Path:
+        """Folder of the curves that a visualizer draws while the run trains, if it was given one."""
+        return self.path / layout.CURVES
+
+    @property
     def state(self) -> State:
         """`finished` with a result.json, `unfinished` with a spec.json alone, else `absent`."""
         if self.result_path.is_file():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hashbench.catalog import load_catalog
 from hashbench.catalog.request import RunSpec
 from hashbench.errors import UserError
+from hashbench.results.folder import RunFolder
 from hashbench.sweeps.failure import no_room, reason
 from hashbench.tuning.study import Trial
 
@@ -70,7 +71,7 @@ def _train(spec: RunSpec, folder: Path) -> TrainingState:
 
     folder.mkdir(parents=True, exist_ok=True)
     experiment = prepare(spec, load_catalog(spec.plugins, imports=spec.imports), Reporter())
-    runner = HashRunner(experiment, folder)
+    runner = HashRunner(experiment, RunFolder(folder))
     runner.train()
     return runner.state
 
