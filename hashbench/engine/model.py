@@ -57,7 +57,7 @@ class DeepModel(BaseModel):
             return Output(output.logits.float(), output.codes.float())
         return self._run[0](inputs)
 
-    def batch(self, data: dict[str, Tensor]) -> CodeBatch:
+    def batch(self, data: dict[str, Tensor], replay: bool = False) -> CodeBatch:
         """One forward pass: the global batch as the method sees it."""
         output = self.forward(data["inputs"])
         if world_size() > 1:
@@ -74,10 +74,12 @@ class DeepModel(BaseModel):
             replay=replay,
         )
 
-    def backward(self, data: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> tuple[CodeBatch, Terms]:
+    def backward(
+        self, data: dict[str, Tensor], optimizer: torch.optim.Optimizer, replay: bool = False
+    ) -> tuple[CodeBatch, Terms]:
         """Gradients of the loss in place of what the optimizer's parameters had; the batch and the loss's terms."""
         optimizer.zero_grad(set_to_none=True)
-        batch = self.batch(data)
+        batch = self.batch(data, replay)
         terms = self.network.method.loss(batch)
         total_loss(self.network.method, terms).backward()
         sum_gradients(self.network.parameters(), replicated=self.network.method.parameters())
@@ -96,7 +98,7 @@ class DeepModel(BaseModel):
 
             def again() -> Tensor:
                 with _replayed(self.network, random_state):
-                    _, terms = self.backward(data, optimizer)
+                    _, terms = self.backward(data, optimizer, replay=True)
                 return sum(terms.values()).detach()  # type: ignore[union-attr]
 
             optimizer.step(again)

@@ -109,7 +109,7 @@ def run(
 
 
 @contextmanager
-def _early_end_explained(experiment: Experiment, folder: RunFolder, begun: bool) -> Iterator[None]:
+def _failures_in_one_line(experiment: Experiment, folder: RunFolder, begun: bool) -> Iterator[None]:
     """An interruption says what is saved and how to go on, an error of the method where to read on."""
     checkpoints = CheckpointStore(folder.checkpoints_path)
     try:

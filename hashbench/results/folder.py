@@ -115,11 +115,6 @@ class RunFolder:
         return self.path / layout.LOG
 
     @property
-    def curves_path(self) -> Path:
-        """Folder in which visualizers write while the run trains."""
-        return self.path / layout.CURVES
-
-    @property
     def checkpoints_path(self) -> Path:
         """Folder of the checkpoints."""
         return self.path / layout.CHECKPOINTS
