@@ -30,7 +30,7 @@ def trained_with(optimizer: str) -> Catalog:
 @pytest.mark.parametrize("method", DEEP)
 def test_every_deep_method_trains(method, optimizer):
     training = ShortTraining(Subject(method, trained_with(optimizer))).begin()
-    assert type(training.optimizer).__name__ == optimizer
+    assert type(training.training.optimizer).__name__ == optimizer
     before = [p.detach().clone() for p in training.network.code_layer.parameters()]
     training.epoch(FIRST).epoch(FIRST + 1)
     losses = [sum(terms.values()) for terms in training.losses]
@@ -38,12 +38,12 @@ def test_every_deep_method_trains(method, optimizer):
     moved = [not torch.equal(p, old) for p, old in zip(training.network.code_layer.parameters(), before, strict=True)]
     assert any(moved)
     if optimizer == "StoRM":  # two gradients of each sample but in the very first step
-        assert all("previous" in training.optimizer.state[p] for p in training.network.code_layer.parameters())
+        assert all("previous" in training.training.optimizer.state[p] for p in training.network.code_layer.parameters())
 
 
 @pytest.mark.parametrize("method", ["dualhash_likelihood", "dualhash_stom", "dualhash_storm"])
 def test_what_a_method_records_is_of_the_first_pass(method):
     training = ShortTraining(Subject(method, trained_with("StoRM"))).begin().epoch(FIRST)
-    steps = len(training.loader)
+    steps = len(training.training.loader)
     assert len(training.method.record.losses) == steps
     assert training.method.diagnostics()["oracle_calls"] == 60 + 60 - 20  # both passes count, but the first step's one
