@@ -110,6 +110,8 @@ def resolve(
 
     Args:
         dataset: replaces the protocol's data set; its rows are then split by fractions unless the protocol is its own.
+            A data set that says it holds features (`inputs: feature`) brings the identity in place of a backbone for
+            images.
         backbone: replaces the protocol's backbone.
         sets: `key=value` strings: hyper-parameters, or with one of the prefixes optimizer, schedule, protocol, backbone
             and dataset and a dot.
@@ -187,12 +189,15 @@ def _settings(
     fields = base.model_dump()
     fields["title"] = base.title
     if dataset and dataset != base.dataset:
-        catalog.dataset(dataset)
+        entry = catalog.dataset(dataset)
         fields.update(
             dataset=dataset,
             dataset_hparams={},
             split=SplitEntry(fractions={"test": 0.2, "validation": 0.1}).model_dump(),
         )
+        if entry.inputs == "feature" and not backbone and catalog.backbone(base.backbone).inputs == "image":
+            backbone = "identity"
+            fields.update(pretrained=False, frozen=False, augment="none")
     if backbone and backbone != base.backbone:
         catalog.backbone(backbone)
         fields.update(backbone=backbone, backbone_hparams={}, image_size=None)

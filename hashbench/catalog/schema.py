@@ -106,6 +106,7 @@ class DatasetEntry(ClassEntry):
     """A data set: a class whose `load()` returns a `hashbench.data.DataTable`."""
 
     hparams: dict[str, Any] = Field(default_factory=dict)
+    inputs: Literal["image", "feature"] | None = Field(None, description="what its rows are; None: not said")
     root_required: bool = False
     url: str = ""
 

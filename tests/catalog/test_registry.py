@@ -295,7 +295,7 @@ class Mine(DeepMethod):
         return {"likelihood": (torch.nn.functional.softplus(theta) - batch.similarity * theta).mean()}
 
 
-@DATASETS.register_module("mine_data")
+@DATASETS.register_module("mine_data", inputs="feature")
 class MineData:
     """Two hundred points around four centres."""
 
@@ -329,7 +329,7 @@ def hashbench(folder, *words):
     return done.returncode, done.stdout, done.stderr
 
 
-SETTINGS = ("--dataset", "mine_data", "--backbone", "identity", "--epochs", "2", "--set", "protocol.radii=[0, 1]")
+SETTINGS = ("--dataset", "mine_data", "--epochs", "2", "--set", "protocol.radii=[0, 1]")
 
 
 @pytest.mark.parametrize("section", ["methods", "datasets", "metrics"])

@@ -77,6 +77,13 @@ def test_protocol_is_marked_when_anything_in_it_changes(spec):
     assert spec(sets=["protocol.hidden=[8]"]).overridden
 
 
+def test_a_data_set_of_features_brings_the_identity(spec):
+    settings = spec(dataset="gist_cifar10", protocol="cifar10-dualhash-frozen").settings
+    assert (settings.backbone, settings.pretrained, settings.frozen) == ("identity", False, False)
+    assert spec(dataset="cifar10").settings.backbone == "small_conv"
+    assert spec(dataset="gist_cifar10", backbone="resnet18").settings.backbone == "resnet18"  # the build says no
+
+
 def test_frozen_backbone_means_no_augmentation(spec):
     assert spec(protocol="cifar10-dualhash", changes={"frozen": True}).settings.augment == "none"
 
