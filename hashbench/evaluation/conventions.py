@@ -89,7 +89,7 @@ def usual_map(
     topk: int,
     sort: Callable[[np.ndarray], np.ndarray] = np.argsort,
 ) -> float:
-    """The loop that most published numbers come from: one sort a query, the order inside ties left to the sort.
+    """The loop that most published numbers come from: one sort per query, the order inside ties left to the sort.
 
     Args:
         query_codes, database_codes: `(Q, K)` and `(N, K)` of -1 and +1.

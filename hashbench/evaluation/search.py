@@ -1,5 +1,5 @@
 # mypy: disable-error-code="call-arg, var-annotated, call-overload, misc, arg-type"
-"""Nearest neighbours in Hamming space: one exact scan of the packed database a query, no sort of the database.
+"""Nearest neighbours in Hamming space: one exact scan of the packed database per query, no sort of the database.
 
 Distances are small integers, so counting them says where the list is cut; only the items kept are put in order. Items
 at one distance have no order among themselves, and what is returned says how many there are.

@@ -47,7 +47,7 @@ def table(
     Args:
         records: of runs that all differ (`find_runs` sees to that).
         metric: by which rows are sorted and ranked.
-        queries: `row_key` -> (Q,) its values a query, see `hashbench.results.per_query`; rows may be missing.
+        queries: `row_key` -> (Q,) its values per query, see `hashbench.results.per_query`; rows may be missing.
 
     Returns:
         One row a setting, with the columns of the module's head, indexed by the setting's `row_key`; no row for no
@@ -88,7 +88,7 @@ def table(
 
 
 def to_csv(frame: pd.DataFrame) -> str:
-    """A table as CSV: a header, one line a row, numbers with 6 significant digits, empty where there is none."""
+    """A table as CSV: a header, one line per row, numbers with 6 significant digits, empty where there is none."""
     return frame.to_csv(index=False, float_format=f"%.{_DIGITS}g", lineterminator="\n")
 
 
@@ -130,6 +130,6 @@ def _add_ranks(
 
 
 def _of_one_length(queries: Sequence[ArrayLike | None]) -> bool:
-    """Whether all have values a query, of the same two queries or more."""
+    """Whether all have values per query, of the same two queries or more."""
     lengths = {0 if values is None else len(np.asarray(values)) for values in queries}
     return len(lengths) == 1 and lengths.pop() > 1

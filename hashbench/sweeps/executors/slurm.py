@@ -38,7 +38,7 @@ class SlurmExecutor(Executor):
     """Tasks as jobs of Slurm. Those that are started together are submitted as one array.
 
     Args:
-        jobs: jobs at a time; None: 32, or one a core with `cluster=local`.
+        jobs: jobs at a time; None: 32, or one per core with `cluster=local`.
         device: `--device` of the runs; with `cuda` each job asks for a GPU.
         cluster: `slurm`; `local`: processes of this machine in the place of jobs, to try a command without a cluster.
         partition: of the cluster; None: its default.
