@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,9 @@ def python(folder, *words):
     return done.stdout
 
 
+@cache
 def run(folder, config):
-    return json.loads(python(folder, "-m", "hashbench", "run", "--config", config, "--out", config, "--json"))
+    return json.loads(python(folder, "-m", "hashbench", "run", "--config", config, "--out", f"runs-{config}", "--json"))
 
 
 def test_python_yaml_and_the_script_are_the_same_run(folder):
@@ -54,7 +56,7 @@ def test_hooks_of_ones_own_and_of_mmengine(folder):
 
 def test_curves(folder):
     run(folder, "drawn.py")
-    (scalars,) = (folder / "drawn.py").rglob("scalars.json")
+    (scalars,) = (folder / "runs-drawn.py").rglob("scalars.json")
     lines = [json.loads(line) for line in scalars.read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3, 4]
     assert {"train/loss", "train/lr"} <= set(lines[0])
