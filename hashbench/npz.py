@@ -11,7 +11,7 @@ import math
 import os
 import zipfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -44,33 +44,37 @@ class NpzReader:
         Raises:
             UserError: its bytes are damaged, encrypted or compressed in an unknown way, or it holds Python objects.
         """
-        with _one_line(self._label, self._advice, name):
+        try:
             claimed = self._archive.getinfo(f"{name}{_SUFFIX}").file_size
             with self._archive.open(f"{name}{_SUFFIX}") as member:
                 return _array(_content(member, min(claimed, self._bytes)))
+        except Exception as error:
+            raise _refusal(error, self._label, self._advice, name) from error
 
 
 @contextmanager
-def open_npz(path: Path, *, advice: str, label: str = "") -> Iterator[NpzReader]:
+def open_npz(
+    path: Path, *, advice: str, label: str = "", missing: str = "there is no such file"
+) -> Iterator[NpzReader]:
     """Open an archive to read some of its arrays.
 
     Args:
         advice: what to do if it cannot be read; the end of the message.
         label: what messages call the file; its path where empty.
+        missing: what is said where there is no such file.
 
     Raises:
         UserError: there is no such file, it cannot be read, or it is no .npz.
     """
     label = label or str(path)
-    with _one_line(label, advice):
-        file = path.open("rb")
-    with file:
-        with _one_line(label, advice):
+    with ExitStack() as opened:
+        try:
+            file = opened.enter_context(path.open("rb"))
+            archive = opened.enter_context(_archive(file))
             size = _size(file)
-            _check_is_archive(file)
-            archive = zipfile.ZipFile(file)
-        with archive:
-            yield NpzReader(archive, size, label, advice)
+        except Exception as error:
+            raise _refusal(error, label, advice, missing=missing) from error
+        yield NpzReader(archive, size, label, advice)
 
 
 def read_npz(
@@ -97,8 +101,11 @@ def read_npz(
 
 def read_npy(path: Path, *, advice: str, label: str = "") -> np.ndarray:
     """Read a file of one array; arguments and errors as of `read_npz`."""
-    with _one_line(label or str(path), advice), path.open("rb") as file:
-        return _array(_content(file, _size(file)))
+    try:
+        with path.open("rb") as file:
+            return _array(_content(file, _size(file)))
+    except Exception as error:
+        raise _refusal(error, label or str(path), advice) from error
 
 
 def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
@@ -123,21 +130,20 @@ class _PythonObjectsError(Exception):
     """An array of Python objects, which only unpickling could load, and that may run anything."""
 
 
-@contextmanager
-def _one_line(label: str, advice: str, name: str = "") -> Iterator[None]:
-    """Whatever goes wrong with the bytes of a file (or of one of its arrays), as a `UserError`."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise UserError(f"{label}: there is no such file; {advice}") from error
-    except _PythonObjectsError as error:
-        where = f" in {name}" if name else ""
-        raise UserError(
-            f"{label}: cannot be read (Python objects{where}, which are not loaded: save numbers or strings); {advice}"
-        ) from error
-    except Exception as error:  # damaged bytes may make any part of zip, zlib, lzma, ast and NumPy fail, in any way
-        where = f"{name}: " if name else ""
-        raise UserError(f"{label}: cannot be read ({where}{_reason(error)}); {advice}") from error
+def _refusal(
+    error: Exception, label: str, advice: str, name: str = "", missing: str = "there is no such file"
+) -> UserError:
+    """Whatever went wrong with a file (or with one of its arrays) in one line.
+
+    Damaged bytes may make any part of zip, of a decompressor, of ast and of NumPy fail, in any way.
+    """
+    if isinstance(error, FileNotFoundError):
+        return UserError(f"{label}: {missing}; {advice}")
+    if isinstance(error, _PythonObjectsError):
+        reason = f"Python objects{f' in {name}' if name else ''}, which are not loaded: save numbers or strings"
+    else:
+        reason = f"{name}: {_reason(error)}" if name else _reason(error)
+    return UserError(f"{label}: cannot be read ({reason}); {advice}")
 
 
 def _reason(error: Exception) -> str:
@@ -162,13 +168,19 @@ def _size(file: IO[bytes]) -> int:
     return size
 
 
-def _check_is_archive(file: IO[bytes]) -> None:
-    """Tell a file of another kind from an archive that is cut off."""
-    head = file.read(len(npy.MAGIC_PREFIX))
-    if head == npy.MAGIC_PREFIX:
-        raise _UnreadableError("one array as .npy, not an .npz")
-    if not head.startswith((_ZIP, _ZIP_OF_NOTHING)):
-        raise _UnreadableError("it is not an .npz, or its first bytes are damaged")
+def _archive(file: IO[bytes]) -> zipfile.ZipFile:
+    """The archive in a file; of a file of another kind says of which."""
+    try:
+        return zipfile.ZipFile(file)
+    except zipfile.BadZipFile:
+        _size(file)
+        file.seek(0)
+        head = file.read(len(npy.MAGIC_PREFIX))
+        if head == npy.MAGIC_PREFIX:
+            raise _UnreadableError("one array as .npy, not an .npz") from None
+        if not head.startswith((_ZIP, _ZIP_OF_NOTHING)):
+            raise _UnreadableError("it is not an .npz, or its first bytes are damaged") from None
+        raise
 
 
 def _content(file: IO[bytes], expected: int) -> bytearray:
@@ -190,7 +202,7 @@ def _array(content: bytearray) -> np.ndarray:
     """The array of an .npy file, on the bytes that are given."""
     if content.startswith(_ZIP):
         raise _UnreadableError("it holds an archive, not one array")
-    stream = io.BytesIO(content[:_LONGEST_HEADER])
+    stream = io.BytesIO(memoryview(content)[:_LONGEST_HEADER])
     version = npy.read_magic(stream)
     if version not in _HEADERS:
         raise _UnreadableError(f"version {version[0]}.{version[1]} of .npy is not known here")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -221,13 +221,9 @@ class RunFolder:
         """
         return read_query_outputs(self.codes_path) if self.codes_path.exists() else None
 
-    @contextmanager
-    def open_per_query(self) -> Iterator[NpzReader]:
+    def open_per_query(self) -> AbstractContextManager[NpzReader]:
         """per_query.npz, to read a few of its arrays; errors as of `per_query`."""
-        if not self.per_query_path.is_file():
-            raise UserError(f"{self.per_query_path}: missing, though the run is finished: run it again.")
-        with open_npz(self.per_query_path, advice="delete the folder and run it again") as file:
-            yield file
+        return open_npz(self.per_query_path, missing="missing, though the run is finished", advice="run it again")
 
     def _repr_html_(self) -> str:
         if self.state != "finished":

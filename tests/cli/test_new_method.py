@@ -64,7 +64,7 @@ def test_an_entry_is_added_to_a_file_and_all_else_stays(cli, tmp_path):
     assert text.endswith("\n# The data." + after)
     catalog = load_catalog(folder=tmp_path)
     assert catalog.methods["first"].title == "what was there"
-    assert catalog.methods["second"].hparams == {"center": True}
+    assert catalog.defaults("methods", "second") == {"center": True}
     assert "own" in catalog.datasets
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hashbench.catalog import load_catalog
 from hashbench.evaluation import evaluate
 from hashbench.results.find import find_run, find_runs, open_run
 from hashbench.results.per_query import per_query
@@ -51,7 +53,7 @@ def test_its_values_a_query_are_read() -> None:
 def test_it_is_known_by_its_identity_and_can_be_run_again() -> None:
     from hashbench.engine.config import read_config
 
-    spec = read_config(RUN / "config.py", out=OUT)
+    spec = read_config(RUN / "config.py", load_catalog(), out=OUT)
     assert (spec.method, spec.bits, spec.settings.topk) == ("lsh", 8, [10])
     identity = json.loads((RUN / "spec.json").read_text())
     assert identity.pop("fingerprint") == open_run(RUN).record.fingerprint
@@ -60,6 +62,21 @@ def test_it_is_known_by_its_identity_and_can_be_run_again() -> None:
     assert run.path == RUN
     assert find_run(OUT, identity | {"seed": 1}) is None
     assert find_run(OUT, identity | {"hparams": {"center": False}}) is None
+
+
+def test_the_same_request_finds_it_finished(cli) -> None:
+    """Its identity and its fingerprint are what the request that made it gives today."""
+    rng, labels = np.random.default_rng(0), np.repeat([0, 1, 2], 20)
+    centres = rng.normal(size=(3, 6))
+    np.savez("data.npz", X=(centres[labels] + 0.5 * rng.normal(size=(60, 6))).astype("f4"), y=labels)
+    shutil.copytree(OUT, "runs")
+    asked = ("--bits", 8, "--data-root", "data.npz", "--set", "protocol.topk=[10]")
+    code, out, err = cli("run", "--method", "lsh", "--protocol", "features", *asked, "--resume", "--json")
+    assert code == 0, err
+    assert json.loads(out)["environment"]["date"] == "2026-11-30T21:13:52+00:00"
+    code, out, err = cli("sweep", "--methods", "lsh", "--protocols", "features", "--seeds", 0, *asked)
+    assert code == 0, err
+    assert "0 done, 1 finished before, 0 failed" in out
 
 
 def test_the_leaderboard_has_its_row(cli) -> None:
