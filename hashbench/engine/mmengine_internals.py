@@ -7,8 +7,8 @@ version beyond those that it passes with.
 from __future__ import annotations
 
 import logging
+import shutil
 import sys
-from pathlib import Path
 from typing import Any
 
 from mmengine.logging import MMLogger
@@ -51,8 +51,8 @@ class QuietRunner(Runner):
         """config.py is written by `hashbench.engine.run`."""
 
     def discard_log_dir(self) -> None:
-        """Remove the folder that mmengine makes for its logs; it is empty."""
-        Path(self._log_dir).rmdir()
+        """Remove the empty folder that mmengine makes for its logs, the same for all processes, each of which tries."""
+        shutil.rmtree(self._log_dir, ignore_errors=True)
 
     @property
     def asked_to_resume(self) -> bool:
