@@ -22,8 +22,9 @@ from hashbench.engine.encoding import KEPT_OUTPUTS, encode
 from hashbench.engine.evaluator import RetrievalEvaluator
 from hashbench.engine.feed import FrozenFeed
 from hashbench.engine.loops import ShallowFitLoop
-from hashbench.engine.model import DeepModel, ShallowModel
+from hashbench.engine.model import DeepModel
 from hashbench.engine.retrieval_loops import RetrievalLoaders, RetrievalTestLoop
+from hashbench.engine.shallow import ShallowLearner, ShallowModel
 from hashbench.engine.state import TrainingState
 from hashbench.errors import RunFailedError, UserError
 from hashbench.evaluation import EvaluationInputError, code_quality, evaluate, unpack_codes
@@ -332,17 +333,18 @@ class Unseeded(Directions):
 def fit(bits: int) -> tuple[bool, bytes]:
     """Whether this process fitted, and the directions that it has in the end."""
     data = table("shallow")
-    shallow = ShallowModel(Unseeded(bits=bits))
+    spec = SimpleNamespace(method="unseeded", bits=bits, seed=0, hparams={})
+    learner = ShallowLearner(SimpleNamespace(spec=spec, method_class=Unseeded))
     runner = SimpleNamespace(
-        model=shallow,
+        model=learner.model,
+        learner=learner,
         call_hook=lambda *_, **__: None,
-        refusal=lambda error: UserError(f"refused: {error}"),
         state=TrainingState(),
         val_loop=SimpleNamespace(run=lambda: None),
     )
     rows = BatchLoader(data, np.arange(ROWS), batch_size=BATCH, transform=DeviceTransform("feature"))
     ShallowFitLoop(runner, rows).run()
-    return runner.state.train_seconds > 0, shallow.method.directions_.tobytes()
+    return runner.state.train_seconds > 0, learner.method.directions_.tobytes()
 
 
 def test_one_process_fits_for_all(tmp_path):
@@ -350,8 +352,8 @@ def test_one_process_fits_for_all(tmp_path):
     assert (first[0], second[0]) == (True, False)
     assert first[1] == second[1]
     first, second = on_processes(2, tmp_path / "refused", fit, 3, fails=True)
-    assert (type(first), str(first)) == (UserError, "refused: 3 bits are too few")
+    assert (type(first), str(first)) == (UserError, "method unseeded: 3 bits are too few")
     assert (type(second), str(second)) == (
         RunFailedError,
-        "process 0 failed: UserError: refused: 3 bits are too few",
+        "process 0 failed: UserError: method unseeded: 3 bits are too few",
     )
