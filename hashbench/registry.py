@@ -100,6 +100,7 @@ class Registry(_mmengine.Registry):
         Raises:
             UserError: its module does not import.
         """
+        key = key.removeprefix(f"{SCOPE}.")
         if key in self._module_dict:
             return self._module_dict[key]
         catalog = load_catalog()

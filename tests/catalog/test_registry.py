@@ -73,6 +73,7 @@ def test_a_catalogue_entry_is_in_the_registry_and_is_imported_when_asked_for():
     assert METHODS.get("dsh").__name__ == "DSH"
     assert OPTIMIZERS.get("StoM") is StoM
     assert OPTIMIZERS.get("Adam") is torch.optim.Adam
+    assert METHODS.get("hashbench.dsh") is METHODS.get("dsh")  # mmengine's way to name a scope
     assert METHODS.get("no_such_method") is None
     assert {"dsh", "csq", "itq"} <= set(METHODS.names())
     built = METHODS.build({"type": "dsh", "bits": 8, "num_classes": 3, "num_train": 10, "alpha": 0.25})
