@@ -233,6 +233,7 @@ def start(plugin, folder, words, **options):
 
 
 @needs_submitit
+@pytest.mark.slow
 def test_a_sweep_gives_the_rows_of_local_processes(plugin, tmp_path):
     rows = {}
     for name, more in (("local", ["--jobs", "1"]), ("slurm", ["--jobs", "2", *SLURM])):
