@@ -76,6 +76,7 @@ class Work:
 
 def serve(rank: int, number: int, meeting: str, work: Work, connection: Connection) -> None:
     """A process: evaluates whenever it is told to, and answers with what came out."""
+    os.setsid()  # as torchrun starts them: Linux divides busy cores by session
     torch.set_num_threads(1)
     if number > 1:
         dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=number)
