@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hashbench.catalog import Catalog, ProtocolEntry, load_catalog
-from hashbench.catalog.registered import registered
 from hashbench.catalog.request import RunSpec, resolve
 from hashbench.catalog.set_words import as_set
 from hashbench.errors import RunFailedError, UserError, did_you_mean
@@ -42,8 +41,8 @@ def run(
         bits: code length K.
         seed: of every random stream.
         out: folder of all runs. An unfinished run in it is gone on with, a finished one is read.
-        overwrite: do a finished run again. None: only where the method was decorated in a notebook or a session, since
-            its code may have changed since.
+        overwrite: do a finished run again. None: only where something it uses (method, data set, optimizer, ...) was
+            decorated in a notebook or a session, since its code may have changed since.
         progress: show it on standard error.
         options: see `request`.
 
@@ -60,6 +59,7 @@ def run(
     """
     from hashbench.engine.reporter import Reporter
     from hashbench.engine.run import run as run_one
+    from hashbench.sweeps.importable import without_file
 
     catalog, spec = request(method, protocol=protocol, bits=bits, seed=seed, out=out, **options)
     reporter = Reporter()
@@ -67,7 +67,7 @@ def run(
         from hashbench.cli.progress import reporter as on_standard_error
 
         reporter = on_standard_error()
-    again = _of_this_session("methods", method) if overwrite is None else overwrite
+    again = without_file(spec) is not None if overwrite is None else overwrite
     finished = run_one(spec, catalog, reporter, resume=None, overwrite=again).run
     _ = finished.record  # read now: doing the run again must not change a result that one holds
     return finished
@@ -367,11 +367,6 @@ def _teller(progress: bool) -> Callable[[str], None]:
             print(line, file=sys.stderr, flush=True)
 
     return tell
-
-
-def _of_this_session(section: str, name: str) -> bool:
-    """Whether a name was decorated in a notebook or an interactive session: no file holds its class."""
-    return any((one.section, one.name) == (section, name) and one.file is None for one in registered())
 
 
 def _executor_for(specs: Sequence[RunSpec]) -> str:

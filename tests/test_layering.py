@@ -158,3 +158,14 @@ def test_a_wrong_import_is_seen(part, source):
 )
 def test_a_right_import_is_none(part, source):
     assert faults(part, source) == []
+
+
+def test_names_that_mmengine_does_not_promise_stand_in_one_file():
+    users = {
+        path.name
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mmengine")
+        if any(alias.name.startswith("_") for alias in node.names)
+    }
+    assert users == {"mmengine_internals.py"}

@@ -103,8 +103,6 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter, *, features: bo
         reporter.warning(problem)
     device = choose_device(spec.device)
     launch_if_asked(device)
-    for name in catalog.metrics:  # they are computed wherever codes are evaluated
-        catalog.load_class("metrics", name)
     method_class = catalog.load_class("methods", spec.method)
     dataset = catalog.dataset(settings.dataset)
     if dataset.root_required and spec.data_root is None:

@@ -11,17 +11,18 @@ from typing import Any
 
 import torch
 from mmengine.optim.scheduler import CosineAnnealingLR, MultiStepLR, StepLR
-from mmengine.optim.scheduler.param_scheduler import _ParamScheduler
+
+from hashbench.engine.mmengine_internals import ParamScheduler
 
 
-def constant(optimizer: torch.optim.Optimizer, *, epochs: int, steps_per_epoch: int) -> list[_ParamScheduler]:
+def constant(optimizer: torch.optim.Optimizer, *, epochs: int, steps_per_epoch: int) -> list[ParamScheduler]:
     """The rates stay as they are."""
     return []
 
 
 def step(
     optimizer: torch.optim.Optimizer, *, epochs: int, steps_per_epoch: int, steps: int = 10, gamma: float = 0.5
-) -> _ParamScheduler:
+) -> ParamScheduler:
     """Times `gamma` every ceil(epochs / `steps`) epochs."""
     return StepLR(optimizer, step_size=math.ceil(epochs / steps), gamma=gamma)
 
@@ -33,14 +34,14 @@ def multistep(
     steps_per_epoch: int,
     at: Sequence[float] = (0.6, 0.8),
     gamma: float = 0.1,
-) -> _ParamScheduler:
+) -> ParamScheduler:
     """Times `gamma` at the shares `at` of all epochs."""
     return MultiStepLR(optimizer, milestones=[max(1, round(share * epochs)) for share in at], gamma=gamma)
 
 
 def cosine(
     optimizer: torch.optim.Optimizer, *, epochs: int, steps_per_epoch: int, final: float = 0.0
-) -> _ParamScheduler:
+) -> ParamScheduler:
     """Half a cosine down to `final` times the initial rate, step by step."""
     total = epochs * steps_per_epoch
     return CosineAnnealingLR(optimizer, T_max=total, eta_min_ratio=final, by_epoch=False, end=total)
@@ -48,12 +49,12 @@ def cosine(
 
 def power(
     optimizer: torch.optim.Optimizer, *, epochs: int, steps_per_epoch: int, exponent: float = -1.0 / 3.0
-) -> _ParamScheduler:
+) -> ParamScheduler:
     """The initial rate times (k + 1) ** `exponent`, k the number of steps taken."""
     return PowerLR(optimizer, exponent=exponent, by_epoch=False)
 
 
-class PowerLR(_ParamScheduler):
+class PowerLR(ParamScheduler):
     """lr_k = lr_0 * (k + 1) ** exponent, k the number of steps taken."""
 
     def __init__(self, optimizer: torch.optim.Optimizer, exponent: float, **options: Any) -> None:

@@ -77,6 +77,8 @@ def sweep(
         tell(f"{outcome.skipped} runs were finished before")
     if not waiting:
         return outcome
+    for note in dict.fromkeys(note for spec in waiting for note in spec.notes):
+        tell(f"warning: {note}")
 
     def kept() -> str:
         done = f"{len(outcome.done)} runs finished in this call, all finished ones are kept"

@@ -56,6 +56,8 @@ def tune(
     defaults = make_spec({})
     _check_direction(defaults.settings.primary)
     settings = _Settings(_search(study, defaults), known)
+    for note in defaults.notes:
+        tell(f"warning: {note}")
     done_before = trials - len(missing)
     if done_before:
         tell(f"{done_before} trials were done before")

@@ -92,6 +92,13 @@ def test_nothing_to_do_starts_nothing(specs, inline, said):
     assert said[-1] == "1 runs were finished before"
 
 
+def test_dropped_options_are_said_once(specs, inline, said):
+    swapped = specs("toy", seeds=(0, 1), sets=["optimizer.type=Adam"])
+    inline(swapped)
+    assert [line for line in said if line.startswith("warning: ")] == [f"warning: {note}" for note in swapped[0].notes]
+    assert swapped[0].notes
+
+
 def test_a_run_is_found_only_if_it_is_the_same(specs, inline):
     (spec,) = specs("toy_shallow")
     assert find_run(spec) is None
