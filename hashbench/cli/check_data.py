@@ -61,6 +61,8 @@ def check_data(
     except DataError as error:
         rows, faults = error.index, True
         _print_faults(error)
+    for note in rows.notes if rows is not None else ():
+        typer.echo(f"note: {note}")
     problems = _check_split(name, protocol, rows, ids) if protocol and rows is not None else []
     for problem in problems:
         typer.echo(f"problem: {problem}")

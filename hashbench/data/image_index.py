@@ -74,7 +74,7 @@ class ImageIndex:
         paths: N paths relative to the root, no two equal.
         places: where each row comes from, for error messages: `train.txt line 7`.
         labels: (N,) int64 class ids or (N, C) uint8 multi-hot.
-        num_classes, class_names, split: as in `DataTable`.
+        num_classes, class_names, split, notes: as in `DataTable`.
     """
 
     name: str
@@ -85,6 +85,7 @@ class ImageIndex:
     num_classes: int
     class_names: tuple[str, ...] = ()
     split: Mapping[str, np.ndarray] | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -115,11 +116,19 @@ def make_index(
     places: Sequence[str],
     labels: np.ndarray,
     split: Mapping[str, np.ndarray] | None = None,
+    notes: Sequence[str] = (),
 ) -> ImageIndex:
     """An index whose labels are brought into one of the two forms of a table by `hashbench.data.targets.encode`."""
     targets = encode(labels, name)
     return ImageIndex(
-        name, root, tuple(paths), tuple(places), torch.from_numpy(targets.labels), *targets[1:], split=split
+        name,
+        root,
+        tuple(paths),
+        tuple(places),
+        torch.from_numpy(targets.labels),
+        *targets[1:],
+        split=split,
+        notes=tuple(notes),
     )
 
 

@@ -64,4 +64,5 @@ class ImageSet(ABC):
             class_names=index.class_names,
             split=index.split,
             known_checksum=digest.hexdigest(),
+            notes=index.notes,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple, Protocol
@@ -31,6 +31,8 @@ class LabelledRows(Protocol):
     def num_classes(self) -> int: ...
     @property
     def split(self) -> Mapping[str, np.ndarray] | None: ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...
     @property
     def multilabel(self) -> bool: ...
     def __len__(self) -> int: ...
@@ -64,6 +66,7 @@ class DataTable:
         class_names: names in the order of the ids, or empty.
         split: role -> row numbers, where the file brings a split of its own.
         known_checksum: of the content, where that is known from what the inputs were made of (images in files).
+        notes: what was decided or left out in reading the data, one line each; a run and `check-data` say them.
 
     Raises:
         UserError: no rows, lengths that differ, NaN or infinity in features, images that are not uint8, ids outside
@@ -77,6 +80,7 @@ class DataTable:
     class_names: tuple[str, ...] = ()
     split: Mapping[str, np.ndarray] | None = None
     known_checksum: str | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def from_arrays(
@@ -86,6 +90,7 @@ class DataTable:
         labels: ArrayLike,
         split: Mapping[str, np.ndarray] | None = None,
         labels_name: str = "",
+        notes: Sequence[str] = (),
     ) -> DataTable:
         """A table of NumPy arrays, with labels as people store them.
 
@@ -95,6 +100,7 @@ class DataTable:
             labels: (N,) class ids (any integers or strings) or (N, C) multi-hot: see `hashbench.data.targets.encode`.
             split: role -> row numbers, where the data bring a split of their own.
             labels_name: what error messages call the labels, if not as the table.
+            notes: what was decided or left out in reading the data.
 
         Raises:
             UserError: labels of another form; as the constructor.
@@ -113,6 +119,7 @@ class DataTable:
             num_classes=targets.num_classes,
             class_names=targets.class_names,
             split=split,
+            notes=tuple(notes),
         )
 
     def __post_init__(self) -> None:

@@ -109,6 +109,8 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter, *, features: bo
         raise UserError(f"data set {settings.dataset} needs --data-root: {dataset.title or 'where its data are'}")
     dataset_class = catalog.load_class("datasets", settings.dataset)
     table = _table(dataset_class, spec.data_root, json.dumps({**dataset.hparams, **settings.dataset_hparams}))
+    for note in table.notes:
+        reporter.warning(note)
     if table.multilabel and not getattr(method_class, "multilabel", True):
         raise UserError(
             f"method {spec.method} is not defined for samples with several labels, and {table.name} has them"
