@@ -109,7 +109,7 @@ def sweep(
         RunFailedError: some runs failed; the others are finished, and the same call tries these again.
     """
     from hashbench.sweeps.executors import choose_executor
-    from hashbench.sweeps.sweep import find_run
+    from hashbench.sweeps.known_runs import KnownRuns
     from hashbench.sweeps.sweep import sweep as sweep_runs
 
     names = [methods] if isinstance(methods, str) else list(methods)
@@ -131,7 +131,8 @@ def sweep(
         raise RunFailedError(
             f"{len(outcome.failed)} of {len(specs)} runs failed, the finished ones are kept; the first: {first}"
         )
-    return [found for spec in specs if (found := find_run(spec)) is not None and found.state == "finished"]
+    known = KnownRuns()
+    return [run for spec in specs if (run := known.finished(spec)) is not None]
 
 
 def tune(

@@ -26,7 +26,7 @@ _DEVICE = re.compile(r"auto|cpu|(cuda|xpu|mps)(:[0-9]+)?")
 
 _NOT_IDENTITY = (
     *("out", "device", "data_root", "plugins", "imports", "custom_imports"),
-    *("visualizer", "changed", "notes"),
+    *("visualizer", "changed", "notes", "tuned_on"),
 )
 """Fields of a RunSpec that say where and how a run is done, not which one it is."""
 
@@ -49,6 +49,8 @@ class RunSpec:
         visualizer: where the run's curves are drawn, as mmengine writes it, or None; no part of the run.
         changed: names of the hyper-parameters and options that were set beyond the preset.
         trials: settings that a search tried to find these hyper-parameters; 0 where there was none.
+        tuned_on: checksums of the data and of the split on which a search found these hyper-parameters; no part of the
+            run, which is refused on others.
         notes: what the user should know of how the request was understood, one line each; no part of the run.
     """
 
@@ -75,6 +77,7 @@ class RunSpec:
     custom_imports: tuple[str, ...] = ()
     visualizer: dict[str, Any] | None = field(default=None, compare=False)
     changed: tuple[str, ...] = field(default=(), compare=False)
+    tuned_on: dict[str, str] = field(default_factory=dict, compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     def identity(self) -> dict[str, Any]:

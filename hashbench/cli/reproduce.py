@@ -83,13 +83,14 @@ def _work(plan: Plan, make_executor: Callable[[], Executor], out: Path) -> None:
     from hashbench.reproduce.rows import make_rows
     from hashbench.reproduce.write import to_csv, to_markdown
     from hashbench.results.atomic import write_text
-    from hashbench.sweeps.sweep import find_run, sweep
+    from hashbench.sweeps.known_runs import KnownRuns
+    from hashbench.sweeps.sweep import sweep
 
     for line in plan.reduced:
         say(f"reduced: {line}")
     outcome = sweep(plan.runs, make_executor, say)
-    begun = {run_key(spec): find_run(spec) for spec in plan.runs}
-    finished = {key: run for key, run in begun.items() if run and run.state == "finished"}
+    known = KnownRuns()
+    finished = {run_key(spec): run for spec in plan.runs if (run := known.finished(spec)) is not None}
     records = {key: run.record for key, run in finished.items()}
     rows = make_rows(plan, records)
     text = to_markdown(plan, rows, records.values(), [str(failure) for failure in outcome.failed])

@@ -74,6 +74,7 @@ class TunedSettings:
             preset=study.preset,
             sets=[*sets, *study.best_sets()],
             trials=len(study.trials),
+            tuned_on={name: checksum for name, checksum in study.content.items() if checksum},
             **request,
         )
         now, then = spec.settings.model_dump(), study.run["settings"]

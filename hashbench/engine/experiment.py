@@ -12,13 +12,14 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from hashbench.backbones.build import build_backbone
+from hashbench.backbones.build import BuiltBackbone, build_backbone
 from hashbench.backbones.checksum import state_checksum
 from hashbench.backbones.identity import Identity
 from hashbench.catalog import BackboneEntry, Catalog, ProtocolEntry
 from hashbench.catalog.request import RunSpec, check_device_name
 from hashbench.data import DataTable, DeviceTransform
 from hashbench.data.load import load_table
+from hashbench.data.signature import signature
 from hashbench.engine.distributed import launch_if_asked, rank, world_size
 from hashbench.engine.feed import Feed, FrozenFeed
 from hashbench.engine.learner import Given, Learner, build_learner
@@ -104,41 +105,18 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter, *, features: bo
     device = choose_device(spec.device)
     launch_if_asked(device)
     method_class = catalog.load_class("methods", spec.method)
-    dataset = catalog.dataset(settings.dataset)
-    if dataset.root_required and spec.data_root is None:
-        raise UserError(f"data set {settings.dataset} needs --data-root: {dataset.title or 'where its data are'}")
-    dataset_class = catalog.load_class("datasets", settings.dataset)
-    table = _table(dataset_class, spec.data_root, json.dumps({**dataset.hparams, **settings.dataset_hparams}))
+    shared = _what_methods_share(spec, catalog)
+    table, roles, transforms, entry = shared.table, shared.roles, shared.transforms, shared.backbone_entry
     for note in table.notes:
         reporter.warning(note)
+    _check_content(spec, shared.description)
     if table.multilabel and not getattr(method_class, "multilabel", True):
         raise UserError(
             f"method {spec.method} is not defined for samples with several labels, and {table.name} has them"
         )
-    roles = Roles(table, load_split(settings.split, table))
-
-    entry = catalog.backbone(settings.backbone)
-    _check_backbone(spec, entry, table)
-    transforms = _Transforms(table, entry, settings, channels_last=spec.channels_last or settings.frozen)
-    built = build_backbone(
-        catalog.load_class("backbones", settings.backbone),
-        in_shape=transforms.shape,
-        hparams={**entry.hparams, **settings.backbone_hparams},
-        pretrained=settings.pretrained,
-        weights=spec.weights,
-        seed=spec.seed,
-    )
-    if built.report is not None:
-        reporter.message(f"weights: {built.report}")
-    facts = description(
-        settings,
-        name=spec.protocol,
-        data_checksum=table.checksum,
-        split_checksum=roles.split_checksum,
-        weights_checksum=built.weights_checksum,
-        transform=transforms.make(settings.augment).describe(),
-    )
-    backbone = built.module.to(device)
+    if shared.backbone.report is not None:
+        reporter.message(f"weights: {shared.backbone.report}")
+    backbone = shared.backbone.module.to(device)
     feed = Feed(
         table,
         transforms.make(settings.augment),
@@ -154,15 +132,86 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter, *, features: bo
         backbone = Identity(int(backbone.out_features)).to(device)  # type: ignore[arg-type]
 
     learner = build_learner(Given(spec, catalog, method_class, backbone, table, len(roles.train), device, reporter))
-    experiment = Experiment(spec, roles, feed, learner, device, facts, catalog)
+    experiment = Experiment(spec, roles, feed, learner, device, shared.description, catalog)
     if features:
         experiment.compute_features(reporter)
     return experiment
 
 
+def current_fingerprint(spec: RunSpec, catalog: Catalog) -> str:
+    """Hash of `current_description`; errors as there."""
+    return fingerprint_of(current_description(spec, catalog))
+
+
+def current_description(spec: RunSpec, catalog: Catalog) -> dict[str, Any]:
+    """What the methods of a run's protocol share, with the data and the weights as they are at this moment.
+
+    Raises:
+        UserError: as `prepare`, of data, split and backbone.
+    """
+    return _what_methods_share(spec, catalog).description
+
+
+def _check_content(spec: RunSpec, facts: dict[str, Any]) -> None:
+    """Refuse settings that were chosen on other data: its validation rows may be test queries here."""
+    for name in ("data", "split"):
+        if spec.tuned_on.get(name, facts[name]) != facts[name]:
+            raise UserError(
+                f"--tuned: the {name} of the study (sha256 {spec.tuned_on[name]:.8}...) are not those of this run "
+                f"({facts[name]:.8}...): tune {spec.method} on these"
+            )
+
+
+@dataclass
+class _Shared:
+    """What all methods of a protocol share, on the CPU."""
+
+    table: DataTable
+    roles: Roles
+    backbone_entry: BackboneEntry
+    transforms: _Transforms
+    backbone: BuiltBackbone
+    description: dict[str, Any]
+
+
+def _what_methods_share(spec: RunSpec, catalog: Catalog) -> _Shared:
+    settings = spec.settings
+    dataset = catalog.dataset(settings.dataset)
+    if dataset.root_required and spec.data_root is None:
+        raise UserError(f"data set {settings.dataset} needs --data-root: {dataset.title or 'where its data are'}")
+    dataset_class = catalog.load_class("datasets", settings.dataset)
+    options = json.dumps({**dataset.hparams, **settings.dataset_hparams})
+    table = _table(dataset_class, spec.data_root, options, signature(spec.data_root))
+    roles = Roles(table, load_split(settings.split, table))
+    entry = catalog.backbone(settings.backbone)
+    _check_backbone(spec, entry, table)
+    transforms = _Transforms(table, entry, settings, channels_last=spec.channels_last or settings.frozen)
+    backbone = build_backbone(
+        catalog.load_class("backbones", settings.backbone),
+        in_shape=transforms.shape,
+        hparams={**entry.hparams, **settings.backbone_hparams},
+        pretrained=settings.pretrained,
+        weights=spec.weights,
+        seed=spec.seed,
+    )
+    facts = description(
+        settings,
+        name=spec.protocol,
+        data_checksum=table.checksum,
+        split_checksum=roles.split_checksum,
+        weights_checksum=backbone.weights_checksum,
+        transform=transforms.make(settings.augment).describe(),
+    )
+    return _Shared(table, roles, entry, transforms, backbone, facts)
+
+
 @lru_cache(maxsize=1)
-def _table(dataset_class: type, root: Path | None, options: str) -> DataTable:
-    """The data set, kept for the next run of a sweep, with its checksum and its copy on the device."""
+def _table(dataset_class: type, root: Path | None, options: str, files: str) -> DataTable:
+    """The data set, kept for the next run of a sweep, with its checksum and its copy on the device.
+
+    Args:
+        files: `signature` of the root: files that were changed meanwhile are read again.
+    """
     return load_table(dataset_class, root, json.loads(options))
 
 

@@ -30,6 +30,7 @@ from hashbench.results.atomic import write_errors_explained
 from hashbench.results.codes import RunCodes
 from hashbench.results.curves import kept_curves
 from hashbench.results.environment import environment
+from hashbench.results.find import find_run
 from hashbench.results.folder import RunFolder
 from hashbench.results.layout import method_dir_name, protocol_dir_name
 from hashbench.results.record import SCHEMA, ResultRecord
@@ -80,23 +81,18 @@ def run(
     be_deterministic()
     started = time.perf_counter()
     experiment = prepare(spec, catalog, reporter)
-    folder = RunFolder.at(
-        spec.out,
-        protocol_dir_name(spec.protocol, experiment.fingerprint, overridden=spec.overridden),
-        method_dir_name(spec.method, spec.preset),
-        spec.bits,
-        spec.seed,
-    )
+    identity = {**spec.identity(), "fingerprint": experiment.fingerprint}
+    folder = _folder(spec, experiment.fingerprint)
     if rank() > 0:  # only the first process touches the folder; the others train with it
         if from_first(None):
             return Outcome(folder.record, folder, fresh=False)
         record, _ = _work(experiment, folder, Reporter(), bool(resume), started)
         return Outcome(record, folder, fresh=True)
-    identity = {**spec.identity(), "fingerprint": experiment.fingerprint}
     if resume and folder.state == "absent":
         _refuse_to_resume(spec, folder, identity)
     with folder.claim(), _log_file(folder.log_path):
         if overwrite:
+            _refuse_to_overwrite_another(folder, identity)
             folder.clear()
         begun = _check_state(folder, identity, resume)
         if from_first(folder.state == "finished"):
@@ -106,6 +102,21 @@ def run(
             _write(folder, experiment, test, record)
         reporter.message(f"result in {folder.path}")
     return Outcome(record, folder, fresh=True)
+
+
+def _folder(spec: RunSpec, fingerprint: str) -> RunFolder:
+    """Where the run was begun, else its place: data of one's own have a folder for each content."""
+    begun = find_run(spec.out, spec.identity(), fingerprint)
+    if begun is not None:
+        return begun
+    ambiguous = spec.overridden or spec.settings.split.fractions is not None
+    return RunFolder.at(
+        spec.out,
+        protocol_dir_name(spec.protocol, fingerprint, ambiguous=ambiguous),
+        method_dir_name(spec.method, spec.preset),
+        spec.bits,
+        spec.seed,
+    )
 
 
 @contextmanager
@@ -132,6 +143,8 @@ def _check_state(folder: RunFolder, identity: dict[str, Any], resume: bool | Non
     """Refuse to mix runs; note what this run is where nothing was begun. Returns whether there is one to go on with."""
     begun = folder.state != "absent"
     if begun and resume is False:
+        if other := _another(folder, identity):
+            raise UserError(f"{folder.path} holds another run: {other}. Ask for that one, or give another --out")
         raise UserError(
             f"{folder.path} holds this run, finished: --resume shows it, --overwrite does it again"
             if folder.state == "finished"
@@ -142,6 +155,21 @@ def _check_state(folder: RunFolder, identity: dict[str, Any], resume: bool | Non
     else:
         folder.write_spec(identity)
     return begun
+
+
+def _refuse_to_overwrite_another(folder: RunFolder, identity: dict[str, Any]) -> None:
+    if folder.state != "absent" and (other := _another(folder, identity)):
+        raise UserError(
+            f"--overwrite: {folder.path} holds another run: {other}. Give another --out, or delete that folder"
+        )
+
+
+def _another(folder: RunFolder, identity: dict[str, Any]) -> str:
+    """What a begun run differs in from this one; nothing where it is this one, or nobody can say which it is."""
+    try:
+        return folder.differs_from(identity)
+    except UserError:  # spec.json is missing or corrupt: to do it again is then the way out
+        return ""
 
 
 def _work(

@@ -72,15 +72,16 @@ def find_runs(roots: str | Path | Sequence[str | Path]) -> Found:
     return Found(list(runs.values()), problems, unfinished)
 
 
-def find_run(out: Path, identity: Mapping[str, Any]) -> RunFolder | None:
+def find_run(out: Path, identity: Mapping[str, Any], fingerprint: str | None = None) -> RunFolder | None:
     """The folder in which exactly one run was begun; None if it never was.
 
     Args:
         out: root of all runs.
         identity: `RunSpec.identity()` of the run.
+        fingerprint: of its protocol, with the content of the data; None: any.
     """
     begun = RunFolder.all_begun(out, **{name: identity[name] for name in ("protocol", "method", "bits", "seed")})
-    return next((run for run in begun if _identity_of(run) == identity), None)
+    return next((run for run in begun if _is(run, identity, fingerprint)), None)
 
 
 def open_run(folder: str | Path) -> RunFolder:
@@ -107,11 +108,11 @@ def open_run(folder: str | Path) -> RunFolder:
     return run
 
 
-def _identity_of(run: RunFolder) -> dict[str, Any] | None:
+def _is(run: RunFolder, identity: Mapping[str, Any], fingerprint: str | None) -> bool:
     try:
-        return run.identity
+        return run.identity == identity and fingerprint in (None, run.spec.get("fingerprint"))
     except UserError:  # a corrupt spec.json is no run's
-        return None
+        return False
 
 
 def _run_folders(root: Path, problems: list[str]) -> Iterator[tuple[RunFolder, bool]]:

@@ -156,14 +156,17 @@ class RunFolder:
         """`spec` without the fingerprint, which is known only after the data are read; errors as there."""
         return {name: value for name, value in self.spec.items() if name != "fingerprint"}
 
+    def differs_from(self, spec: Mapping[str, Any]) -> str:
+        """The first keys in which a specification differs from this run's, with both values; errors as of `spec`."""
+        return differences(self.spec, json.loads(to_json(dict(spec))))
+
     def check_spec(self, spec: Mapping[str, Any]) -> None:
         """Refuse to go on with a run that was started with another specification.
 
         Raises:
             UserError: names the first keys that differ, with both values.
         """
-        differing = differences(self.spec, json.loads(to_json(dict(spec))))
-        if differing:
+        if differing := self.differs_from(spec):
             raise UserError(f"cannot resume {self.path}: {differing}. Ask for the same, or start in another --out.")
 
     # --- what a finished run has

@@ -23,9 +23,9 @@ CURVES = "vis"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+=-]*")
 
 
-def protocol_dir_name(protocol: str, fingerprint: str, *, overridden: bool) -> str:
-    """Folder of a protocol: its name, with the start of the fingerprint where the command line changed it."""
-    return f"{protocol}-{fingerprint[:8]}" if overridden else protocol
+def protocol_dir_name(protocol: str, fingerprint: str, *, ambiguous: bool) -> str:
+    """Folder of a protocol: its name, with the start of the fingerprint where the name alone does not say which."""
+    return f"{protocol}-{fingerprint[:8]}" if ambiguous else protocol
 
 
 def method_dir_name(method: str, preset: str | None = None) -> str:

@@ -13,12 +13,12 @@ from typing import Literal
 
 from hashbench.catalog.request import RunSpec
 from hashbench.errors import UserError
-from hashbench.results import find
 from hashbench.results.folder import RunFolder
 from hashbench.sweeps.estimate import Durations, Kinds
 from hashbench.sweeps.executors import Ended, Executor
 from hashbench.sweeps.features import compute_shared_features
 from hashbench.sweeps.importable import check_importable
+from hashbench.sweeps.known_runs import KnownRuns
 from hashbench.sweeps.run_one import Finished, do_run
 from hashbench.sweeps.scheduler import Call, Scheduler, Task, Verdict, interruptible
 
@@ -65,9 +65,10 @@ def sweep(
         UserError: whatever the executor finds wrong, or a class that its processes cannot import.
     """
     outcome, durations, waiting = SweepOutcome(), Durations(), []
+    known = KnownRuns()
     for spec in specs:
-        run = find_run(spec)
-        if run is None or run.state != "finished":
+        run = known.finished(spec)
+        if run is None:
             waiting.append(spec)
             continue
         outcome.skipped += 1
@@ -84,7 +85,8 @@ def sweep(
         done = f"{len(outcome.done)} runs finished in this call, all finished ones are kept"
         return f"{done}; the same command goes on with the rest"
 
-    scheduler = Scheduler(map(RunTask, waiting), tell, noun="runs", retry=retry, durations=durations)
+    tasks = [RunTask(spec, known) for spec in waiting]
+    scheduler = Scheduler(tasks, tell, noun="runs", retry=retry, durations=durations)
     with interruptible(make_executor, kept) as executor:
         check_importable(waiting, executor)
         scheduler.announce(executor)
@@ -99,13 +101,14 @@ def sweep(
 class RunTask(Task[Finished]):
     """A run of a sweep."""
 
-    def __init__(self, spec: RunSpec) -> None:
+    def __init__(self, spec: RunSpec, known: KnownRuns) -> None:
         self.spec = spec
+        self._known = known
         self.kinds = kinds_of(spec)
 
     def look(self) -> Literal["to do", "found", "held"]:
         """See `Task`."""
-        run = find_run(self.spec)
+        run = self._known.find(self.spec)
         if run is None:
             return "to do"
         return "found" if run.state == "finished" else "held" if run.is_in_use else "to do"
@@ -136,11 +139,6 @@ def kinds_of(spec: RunSpec) -> Kinds:
         (spec.protocol,),
         (),
     )
-
-
-def find_run(spec: RunSpec) -> RunFolder | None:
-    """The folder in which exactly this run was begun; None if it never was."""
-    return find.find_run(spec.out, spec.identity())
 
 
 def _seconds_of(run: RunFolder) -> float:

@@ -52,6 +52,8 @@ class Study(BaseModel):
         method, preset, sets: where it started; `sets` are `--set` words for hyper-parameters.
         sampler, seed, search: how settings are drawn.
         run: `RunSpec.identity()` of trial 0.
+        content: checksums of what it was done on, `data`, `split` and `weights`; empty in files that older versions
+            wrote, which are then taken to fit.
         trials: those that are over, in order of their numbers.
     """
 
@@ -65,6 +67,7 @@ class Study(BaseModel):
     seed: int
     search: dict[str, dict[str, list[Any]]]
     run: dict[str, Any]
+    content: dict[str, str | None] = Field(default_factory=dict)
     trials: list[Trial] = Field(default_factory=list)
 
     def best(self) -> Trial:
@@ -116,7 +119,8 @@ def continued(asked: Study, path: Path) -> Study:
     if not path.exists():
         return asked
     kept = load_study(path)
-    before, now = (flatten(study.model_dump(exclude={"trials"})) for study in (kept, asked))
+    compared = {"trials"} if kept.content else {"trials", "content"}
+    before, now = (flatten(study.model_dump(exclude=compared)) for study in (kept, asked))
     differing = [key for key in now | before if _plain(before.get(key)) != _plain(now.get(key))]
     if differing:
         shown = "; ".join(f"{key} was {before.get(key)!r}, now {now.get(key)!r}" for key in differing[:3])

@@ -65,8 +65,18 @@ def tune_method(
     if path is None:
         name = f"{defaults.protocol}-{method}-{defaults.preset}-{defaults.bits}bit-seed{seed}.json"
         path = Path("studies") / name
+    from hashbench.engine.experiment import current_description  # torch: only now that the request is sound
+
+    facts = current_description(defaults, catalog)
     asked = Study(
-        method=method, preset=preset, sets=start, sampler=sampler, seed=seed, search=space, run=defaults.identity()
+        method=method,
+        preset=preset,
+        sets=start,
+        sampler=sampler,
+        seed=seed,
+        search=space,
+        run=defaults.identity(),
+        content={name: facts[name] for name in ("data", "split", "weights")},
     )
     study = continued(asked, path)
     tune(study, path, make_spec, trials, make_executor, tell)

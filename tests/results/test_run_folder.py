@@ -42,10 +42,10 @@ def one_line(error: BaseException) -> str:
 
 
 def test_path_has_the_parts_of_the_design(tmp_path: Path) -> None:
-    protocol = protocol_dir_name("digits", "a1b2c3d4e5f6", overridden=True)
+    protocol = protocol_dir_name("digits", "a1b2c3d4e5f6", ambiguous=True)
     folder = RunFolder.at(tmp_path, protocol, method_dir_name("dsh", "custom-1a2b3c"), 48, 7)
     assert folder.path == tmp_path / "digits-a1b2c3d4" / "dsh@custom-1a2b3c" / "48bit" / "seed7"
-    assert protocol_dir_name("digits", "a1b2c3d4e5f6", overridden=False) == "digits"
+    assert protocol_dir_name("digits", "a1b2c3d4e5f6", ambiguous=False) == "digits"
     assert [method_dir_name("dsh", p) for p in (None, "", "default", "release")] == ["dsh"] * 3 + ["dsh@release"]
 
 

@@ -17,7 +17,8 @@ from hashbench.errors import Interrupted
 from hashbench.results.find import find_runs
 from hashbench.sweeps.estimate import Durations, in_words
 from hashbench.sweeps.executors.local import LocalExecutor
-from hashbench.sweeps.sweep import find_run, kinds_of, sweep
+from hashbench.sweeps.known_runs import KnownRuns
+from hashbench.sweeps.sweep import kinds_of, sweep
 
 SMALL = {"epochs": 2, "validate_every": 1}
 
@@ -101,20 +102,20 @@ def test_dropped_options_are_said_once(specs, inline, said):
 
 def test_a_run_is_found_only_if_it_is_the_same(specs, inline):
     (spec,) = specs("toy_shallow")
-    assert find_run(spec) is None
+    assert KnownRuns().find(spec) is None
     inline([spec])
-    run = find_run(spec)
+    run = KnownRuns().find(spec)
     assert run.state == "finished"
     assert run.path.name == "seed0"
     (other,) = specs("toy_shallow", sets=["protocol.topk=[7]"])
-    assert find_run(other) is None
+    assert KnownRuns().find(other) is None
 
 
 def test_a_crash_is_reported_with_its_reason_and_the_log_has_the_rest(specs, inline, said):
     (spec,) = specs("crashing")
     outcome = inline([spec])
     (failure,) = outcome.failed
-    run = find_run(spec)
+    run = KnownRuns().find(spec)
     (line,) = [number for number, text in enumerate(faulty_plugin.METHODS.splitlines(), 1) if "out of luck" in text]
     log = run.path / "log.txt"
     assert failure.failure == f"RuntimeError: out of luck (faulty_methods.py, line {line}; traceback in {log})"
@@ -158,7 +159,7 @@ def test_ctrl_c_keeps_what_is_finished(specs, inline, tmp_path):
 def test_a_run_that_another_process_holds_is_left_to_it(specs, inline, said, catalog):
     (spec,) = specs("toy_shallow")
     run(spec, catalog)
-    ran = find_run(spec)
+    ran = KnownRuns().find(spec)
     folder = ran.path
     (folder / "result.json").rename(folder / "kept")
     with ran.claim():

@@ -126,7 +126,7 @@ def _group(
         series.append(Series(order[place], bits, tuple(members)))
     record = series[0].runs[0].record
     namesakes = {run.record.fingerprint for run in runs if run.record.protocol == record.protocol}
-    name = protocol_dir_name(record.protocol, record.fingerprint, overridden=len(namesakes) > 1)
+    name = protocol_dir_name(record.protocol, record.fingerprint, ambiguous=len(namesakes) > 1)
     backbones = dict.fromkeys(run.record.backbone for one in series for run in one.runs)
     heading = f"{record.protocol} · fingerprint {record.fingerprint[:8]} · {', '.join(backbones)}"
     return SeriesGroup(name, heading, tuple(series))
