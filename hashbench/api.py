@@ -102,7 +102,9 @@ def sweep(
         options: of `request`, for all runs.
 
     Returns:
-        The finished runs, in the order of protocols, bits, seeds, methods.
+        The finished runs, in the order of protocols, bits, seeds, methods. Those finished before are used as they are,
+        also where a class was decorated in a notebook and has changed since, which a warning says: give another `out`,
+        or do them again by `run`.
 
     Raises:
         UserError: the request is wrong.

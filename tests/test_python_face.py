@@ -144,6 +144,51 @@ def test_a_class_of_a_notebook_is_run_here_and_anew_after_a_change(as_before, mo
         hashbench.sweep(["cell"], bits=8, seeds=[2], executor="local", **QUICK)
 
 
+def data_decorated_here(shift):
+    """A data set and an optimizer that no file holds."""
+    code = (
+        "import numpy, torch\nfrom hashbench import DATASETS, OPTIMIZERS\nfrom hashbench.data import DataTable\n"
+        "@DATASETS.register_module('cell_data', inputs='feature')\n"
+        "class Data:\n"
+        "    def __init__(self, root=None):\n"
+        "        pass\n"
+        "    def load(self):\n"
+        f"        rows = numpy.random.default_rng({shift}).normal(size=(60, 4))\n"
+        "        return DataTable.from_arrays('cell_data', rows, numpy.arange(60) % 3)\n"
+        "@OPTIMIZERS.register_module('CellSGD')\n"
+        "class CellSGD(torch.optim.SGD):\n"
+        "    def __init__(self, params, lr=0.01):\n"
+        f"        super().__init__(params, lr=lr, momentum={0.9 * shift})\n"
+    )
+    exec(code, {"__name__": "__main__"})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"dataset": "cell_data", "protocol": "features", "method": "lsh"},
+        {"optimizer": {"type": "CellSGD"}, "method": "dsh", "epochs": 1},
+    ],
+)
+def test_a_data_set_or_an_optimizer_of_a_notebook_is_taken_as_it_is_now(as_before, monkeypatch, options):
+    monkeypatch.delattr(sys.modules["__main__"], "__file__", raising=False)
+    quiet = {"bits": 8, "progress": False}
+    data_decorated_here(0)
+    first = hashbench.run(**options, **quiet).record
+    data_decorated_here(1)
+    second = hashbench.run(**options, **quiet).record
+    assert second.metrics["map"] != first.metrics["map"]
+
+
+def test_a_sweep_says_that_it_uses_finished_runs_of_a_notebooks_class(as_before, monkeypatch, capsys):
+    monkeypatch.delattr(sys.modules["__main__"], "__file__", raising=False)
+    decorated_here("cell", 1.0)
+    for _ in range(2):
+        capsys.readouterr()
+        hashbench.sweep(["cell"], bits=8, seeds=[1], **QUICK | {"progress": True})
+    assert "finished runs with method 'cell' are used as they are" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("call", "match"),
     [

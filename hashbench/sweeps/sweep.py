@@ -11,13 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from hashbench.catalog.registered import Registered
 from hashbench.catalog.request import RunSpec
 from hashbench.errors import UserError
 from hashbench.results.folder import RunFolder
 from hashbench.sweeps.estimate import Durations, Kinds
 from hashbench.sweeps.executors import Ended, Executor
 from hashbench.sweeps.features import compute_shared_features
-from hashbench.sweeps.importable import check_importable
+from hashbench.sweeps.importable import check_importable, without_file
 from hashbench.sweeps.known_runs import KnownRuns
 from hashbench.sweeps.run_one import Finished, do_run
 from hashbench.sweeps.scheduler import Call, Scheduler, Task, Verdict, interruptible
@@ -66,16 +67,24 @@ def sweep(
     """
     outcome, durations, waiting = SweepOutcome(), Durations(), []
     known = KnownRuns()
+    of_this_session: dict[str, Registered] = {}
     for spec in specs:
         run = known.finished(spec)
         if run is None:
             waiting.append(spec)
             continue
         outcome.skipped += 1
+        if one := without_file(spec):
+            of_this_session.setdefault(one.name, one)
         if seconds := _seconds_of(run):
             durations.add(kinds_of(spec), seconds)
     if outcome.skipped:
         tell(f"{outcome.skipped} runs were finished before")
+    for one in of_this_session.values():
+        tell(
+            f"warning: finished runs with {one.section[:-1]} {one.name!r} are used as they are, though its code may "
+            "have changed in this session: give another out, or do them again with hashbench.run"
+        )
     if not waiting:
         return outcome
     for note in dict.fromkeys(note for spec in waiting for note in spec.notes):

@@ -222,6 +222,11 @@ def test_one_process_at_a_time(search_for, tmp_path):
         search_for(1)
 
 
+def test_options_that_a_swap_drops_are_told(search_for):
+    search_for(1, sets=["optimizer.type=Adam"])
+    assert any(line.startswith("warning: ") and "momentum" in line for line in search_for.said), search_for.said
+
+
 def test_another_study_in_the_file_is_refused(search_for):
     search_for(1)
     with pytest.raises(UserError, match=r"another study: search.alpha"):
