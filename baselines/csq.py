@@ -16,6 +16,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from hashbench.models import CodeBatch, DeepMethod, FitContext
 from hashbench.models.deep import require
+from hashbench_baselines.codewords import first_of_equals, smallest_distance
 from hashbench_baselines.pairwise import log_cosh
 
 
@@ -39,12 +40,12 @@ def hash_centers(num_classes: int, bits: int, generator: torch.Generator, tries:
     if num_classes > math.comb(bits, bits // 2):
         words = torch.randperm(1 << bits, generator=generator)[:num_classes]
         return (words[:, None] >> torch.arange(bits)) % 2 * 2.0 - 1
-    best, best_distance = torch.empty(0), -1.0
+    best, best_distance = torch.empty(0), 0
     for _ in range(tries):
         centers = balanced_words(num_classes, bits, generator)
-        distances = (bits - centers @ centers.T) / 2 + bits * torch.eye(num_classes)
-        if float(distances.min()) > best_distance:
-            best, best_distance = centers, float(distances.min())
+        distance = smallest_distance(centers.numpy(), stop_at=best_distance)
+        if distance > best_distance:
+            best, best_distance = centers, distance
     return best
 
 
@@ -54,8 +55,7 @@ def balanced_words(count: int, bits: int, generator: torch.Generator) -> Tensor:
     while len(words) < count:
         ranks = torch.rand(count, bits, generator=generator).argsort(1)
         drawn = torch.cat([words, torch.where(ranks < bits // 2, -1.0, 1.0)])
-        equal = drawn @ drawn.T == bits
-        words = drawn[~equal.tril(-1).any(1)][:count]  # each word where it came first
+        words = drawn[torch.from_numpy(first_of_equals(drawn.numpy()))][:count]
     return words
 
 

@@ -13,13 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import hadamard
 
+from hashbench_baselines import lp_box
 from hashbench_baselines.distance_bounds import guaranteed_distance, target_distance
 
 Centres = NDArray[np.float64]
 """(C, K) of -1 and +1."""
-
-_GOLDEN = (1 + 5**0.5) / 2
-_RHO_START, _RHO_GROWTH, _RHO_END = 1e-5, 1.09, 1e7
 
 
 def distances(centres: Centres) -> NDArray[np.int64]:
@@ -98,12 +96,7 @@ def admm_centres(centres: Centres, distance: int, rng: np.random.Generator, swee
 def admm_word(
     word: NDArray[np.float64], others: Centres, distance: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """One word against the others by lp-box ADMM: {-1, 1}^K is the box [-1, 1]^K cut with the sphere of radius sqrt(K).
-
-        minimise <c, h>   with  h = z1 (box),  h = z2 (sphere),  H h + z3 = K - 2d,  z3 >= 0,   c the mean of the others
-
-    The penalty grows from 1e-5 by 1.09 every 10 iterations up to 1e7; steps of the multipliers are 1.618 times the
-    penalty.
+    """One word against the others by lp-box ADMM; see `lp_box`.
 
     Args:
         word: (K,) of -1 and +1, where to start.
@@ -115,26 +108,8 @@ def admm_word(
         (K,) of -1 and +1: the signs of the solution if they are better than `word`, else `word`.
     """
     bits = len(word)
-    limit = bits - 2.0 * distance
-    centre = others.mean(axis=0)
-    inverse = np.linalg.inv(2 * np.eye(bits) + others.T @ others)
-    x, z1, z2 = word, word, word
-    z3 = np.maximum(limit - others @ word, 0)
-    y1, y2, y3 = rng.random(bits), rng.random(bits), rng.random(len(others))
-    rho = _RHO_START
-    while rho < _RHO_END:
-        for _ in range(10):
-            x = inverse @ (z1 + z2 + (limit - z3) @ others - (y1 + y2 + y3 @ others + centre) / rho)
-            inner = others @ x
-            z1 = np.clip(x + y1 / rho, -1, 1)
-            z2 = x + y2 / rho
-            z2 = z2 * (bits**0.5 / max(float(np.linalg.norm(z2)), 1e-300))
-            z3 = np.maximum(limit - inner - y3 / rho, 0)
-            gaps = x - z1, x - z2, inner + z3 - limit
-            y1, y2, y3 = (y + _GOLDEN * rho * gap for y, gap in zip((y1, y2, y3), gaps, strict=True))
-        if max(np.abs(gap).max() for gap in gaps) < 1e-6:
-            break
-        rho *= _RHO_GROWTH
+    multipliers = rng.random(bits), rng.random(bits), rng.random(len(others))
+    x = lp_box.solve(word, others, bits - 2.0 * distance, multipliers)
     found = np.where(x >= 0, 1.0, -1.0)
     return max(word, found, key=lambda h: _separation(h, others, distance))
 
@@ -157,20 +132,27 @@ def separate(centres: Centres, distance: int, rng: np.random.Generator, flips_a_
     centres = centres.copy()
     apart = (bits - centres @ centres.T) / 2
     np.fill_diagonal(apart, np.inf)
-    best, most = centres.copy(), apart.min()
+    near = (apart < distance).sum(axis=1)  # of each word, how many others are too near
+    at = np.bincount(apart[np.triu_indices(words, 1)].astype(np.int64), minlength=bits + 1)  # pairs by distance
+    best, most = centres.copy(), np.argmax(at > 0)
     for _ in range(flips_a_word * words):
-        near = np.flatnonzero((apart < distance).any(axis=1))
-        if not len(near):
+        candidates = np.flatnonzero(near)
+        if not len(candidates):
             break
-        i = rng.choice(near)
+        i = rng.choice(candidates)
         same = centres * centres[i]  # +1 where a word agrees with word i: flipping that bit moves it one further away
         lack = (np.maximum(distance - (apart[i][:, None] + same), 0) ** 2).sum(axis=0)
         k = rng.integers(bits) if rng.random() < 0.05 else rng.choice(np.flatnonzero(lack == lack.min()))
-        apart[i] += same[:, k]
-        apart[:, i] = apart[i]
+        before, after = apart[i], apart[i] + same[:, k]
+        near += (after < distance).astype(np.int64) - (before < distance)
+        near[i] = (after < distance).sum()
+        others = np.arange(words) != i
+        at -= np.bincount(before[others].astype(np.int64), minlength=bits + 1)
+        at += np.bincount(after[others].astype(np.int64), minlength=bits + 1)
+        apart[i] = apart[:, i] = after
         centres[i, k] = -centres[i, k]
-        if apart.min() > most:
-            best, most = centres.copy(), apart.min()
+        if np.argmax(at > 0) > most:
+            best, most = centres.copy(), np.argmax(at > 0)
     return best
 
 

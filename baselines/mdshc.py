@@ -13,6 +13,8 @@ Wang, Pan, Liu, Zhang, Xu, Deep Hashing with Minimal-Distance-Separated Hash Cen
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -21,8 +23,12 @@ from torch.nn.functional import normalize, softplus
 from hashbench.models import CodeBatch, DeepMethod, FitContext
 from hashbench.models.deep import require
 from hashbench_baselines.code_bank import CodeBank
-from hashbench_baselines.hash_centres import distances, hadamard_centres, minimal_distance_centres
+from hashbench_baselines.codewords import smallest_distance
+from hashbench_baselines.hash_centres import hadamard_centres, minimal_distance_centres
 from hashbench_baselines.momentum_encoder import MomentumEncoder
+
+LONG = 1_000_000
+"""Classes^2 times bits from which on a sweep over the centres takes seconds, and the sweeps together half a minute."""
 
 
 class MDSHC(DeepMethod):
@@ -70,6 +76,13 @@ class MDSHC(DeepMethod):
         require(epoch_change >= 0, f"mdshc: epoch_change = {epoch_change} must be >= 0: it is a number of epochs")
         require(centres in ("separated", "hadamard"), f"mdshc: centres = {centres!r} must be separated or hadamard")
         require(centre_sweeps >= 0, f"mdshc: centre_sweeps = {centre_sweeps} must be >= 0")
+        if centres == "separated" and centre_sweeps and num_classes**2 * bits >= LONG:
+            warnings.warn(
+                f"before the first epoch, {num_classes} centres of {bits} bits are optimised one by one, in up to "
+                f"{centre_sweeps} sweeps: minutes, growing with the square of the classes. centre_sweeps=0 leaves it "
+                "to the quicker search by single bits, centres=hadamard skips both",
+                stacklevel=2,
+            )
         self.beta, self.lam, self.epoch_change = beta, lam, epoch_change
         self.separated, self.centre_sweeps = centres == "separated", centre_sweeps
         self.epoch = 0
@@ -137,7 +150,7 @@ class MDSHC(DeepMethod):
 
     def diagnostics(self) -> dict[str, float]:
         """`centre_distance`: the smallest Hamming distance between two centres."""
-        return {"centre_distance": float(distances(self.centres.double().cpu().numpy()).min())}
+        return {"centre_distance": float(smallest_distance(self.centres.cpu().numpy()))}
 
 
 def centre_loss(scores: Tensor, targets: Tensor) -> Tensor:

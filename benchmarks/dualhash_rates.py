@@ -9,6 +9,9 @@ over the iterates is dist(0, dL)^2 (V.1), against the number of sampled gradient
 
     StoM  (V.7):  constant steps, |S_k| = iterations           theory -1/2   (eps^-4)
     StoRM (V.11): eta ~ K^(-1/3), a ~ K^(-2/3), |S_k| = 1      theory -2/3   (eps^-3)
+    SGD, without momentum: eta ~ K^(-1/2), |S_k| = 1           theory -1/2   (eps^-4)
+
+SGD stands beside them as what both have to beat: one gradient a step, and nothing to remember.
 
     python benchmarks/dualhash_rates.py [--largest 65536]
 """
@@ -122,6 +125,22 @@ def storm(iterations: int, lr: float = 0.3, a: float = 8.0, seeds: int = 8, look
     return total / seen
 
 
+@torch.no_grad()
+def sgd(iterations: int, lr: float = 2.0, seeds: int = 8, looks: int = 1024) -> float:
+    """Mean over `looks` of the iterates of dist(0, dL)^2 of plain SGD at the rate lr / sqrt(K), single samples."""
+    problem = Problem(seeds)
+    optimizer = torch.optim.SGD([problem.x], lr=lr * iterations**-0.5)
+    every = max(1, iterations // looks)
+    total = seen = 0.0
+    for k in range(iterations):
+        problem.x.grad = problem.gradient(problem.x, problem.dual.u, problem.draw(1))
+        optimizer.step()
+        problem.update_dual(problem.x)
+        if k % every == 0:
+            total, seen = total + problem.stationarity(problem.x), seen + 1
+    return total / seen
+
+
 def slope(table: dict[int, float]) -> float:
     """Least-squares slope of log value against log key."""
     x, y = torch.tensor(list(table)).log(), torch.tensor(list(table.values())).log()
@@ -140,6 +159,7 @@ def main() -> None:
         "StoM, |S_k| = iterations (theory -0.5)": {k * k: stom(k, batch=k) for k in stom_iterations},
         "StoM, single samples (theory: a floor)": {k: stom(k, batch=1) for k in stom_iterations},
         "StoRM, single samples (theory -0.667)": {2 * k: storm(k) for k in storm_iterations},
+        "SGD, single samples (theory -0.5)": {2 * k: sgd(2 * k) for k in storm_iterations},
     }
     for title, table in tables.items():
         print(f"{title}: slope {slope(table):.3f}")

@@ -28,7 +28,10 @@ def tune(
     preset: Annotated[Optional[str], typer.Option(help="Where the search starts.")] = None,
     search: Annotated[
         Optional[list[str]],
-        typer.Option(help="'KEY=log 0.1 1', 'KEY=uniform 0 1' or 'KEY=choice a b': replaces or adds. Repeatable."),
+        typer.Option(
+            help="'KEY=log 0.1 1', 'KEY=uniform 0 1' or 'KEY=choice a b': replaces or adds. Draws are whole numbers "
+            "where KEY takes those. Repeatable."
+        ),
     ] = None,
     sampler: Annotated[
         str, typer.Option(help="named: draws that depend on nothing else; tpe: Optuna's TPE.")
@@ -83,8 +86,10 @@ def _report(study: Study, path: Path, protocol: str, bits: int, options: RunOpti
     best = study.best()
     defaults = next(trial for trial in study.trials if trial.number == 0)
     beside = f"{defaults.score:.4f}" if defaults.failure is None else "failed"
+    failed = sum(trial.failure is not None for trial in study.trials)
+    tried = f"{len(study.trials)} trials" + (f", {failed} of which failed," if failed else "")
     typer.echo(
-        f"{study.method}, {bits} bits: best of {len(study.trials)} trials on validation {best.score:.4f} "
+        f"{study.method}, {bits} bits: best of {tried} on validation {best.score:.4f} "
         f"(trial {best.number}; the defaults: {beside})"
     )
     typer.echo("settings: " + (" ".join(study.best_sets()) or "the defaults"))

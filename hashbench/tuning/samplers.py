@@ -6,10 +6,11 @@ This module needs Optuna; everything else of hashbench does without.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.study import Study as OptunaStudy
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -26,10 +27,11 @@ class NamedSampler(BaseSampler):
     Args:
         space: the search space.
         seed, method: the rest of the name.
+        whole: names of what is drawn as a whole number.
     """
 
-    def __init__(self, space: Space, seed: int, method: str) -> None:
-        self.space, self.seed, self.method = space, seed, method
+    def __init__(self, space: Space, seed: int, method: str, whole: Collection[str] = ()) -> None:
+        self.space, self.seed, self.method, self.whole = space, seed, method, whole
 
     def infer_relative_search_space(self, study: OptunaStudy, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Nothing is drawn together."""
@@ -45,7 +47,8 @@ class NamedSampler(BaseSampler):
         self, study: OptunaStudy, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """The draw of this name."""
-        return draw_one(self.space[param_name], self.seed, self.method, param_name, trial.number)
+        entry, whole = self.space[param_name], param_name in self.whole
+        return draw_one(entry, self.seed, self.method, param_name, trial.number, whole=whole)
 
 
 class Search:
@@ -59,12 +62,21 @@ class Search:
         defaults: values of the method's defaults; trial 0 has those that lie within the space.
         sampler: `named`, or `tpe` for Optuna's tree-structured Parzen estimator.
         seed, method: name the streams.
+        whole: names of what is drawn as a whole number.
     """
 
-    def __init__(self, space: Space, defaults: dict[str, Any], sampler: str, seed: int, method: str) -> None:
+    def __init__(
+        self,
+        space: Space,
+        defaults: dict[str, Any],
+        sampler: str,
+        seed: int,
+        method: str,
+        whole: Collection[str] = (),
+    ) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self.space, self.sampler, self.seed, self.method = space, sampler, seed, method
-        self._distributions = {name: _distribution(name, entry) for name, entry in space.items()}
+        self.space, self.sampler, self.seed, self.method, self.whole = space, sampler, seed, method, whole
+        self._distributions = {name: _distribution(name, entry, name in whole) for name, entry in space.items()}
         self._defaults = {name: value for name, value in defaults.items() if _lies_in(self._distributions[name], value)}
         self._study = optuna.create_study(direction="maximize")
         self._open: dict[int, OptunaTrial] = {}
@@ -102,21 +114,25 @@ class Search:
         )
 
     def _params_of(self, number: int, values: dict[str, Any] | None) -> dict[str, Any]:
-        """What Optuna knows of a trial: of the defaults, only those within the space."""
+        """What Optuna knows of a trial: of the defaults, or of values drawn before, only those within the space."""
         if number == 0:
             return self._defaults
-        return dict.fromkeys(self.space) if values is None else values
+        if values is None:
+            return dict.fromkeys(self.space)
+        return {name: value for name, value in values.items() if _lies_in(self._distributions[name], value)}
 
     def _sampler(self, number: int) -> BaseSampler:
         if self.sampler == "named":
-            return NamedSampler(self.space, self.seed, self.method)
+            return NamedSampler(self.space, self.seed, self.method, self.whole)
         return TPESampler(seed=derive_seed(self.seed, "tune", self.method, "tpe", number) % 2**32)
 
 
-def _distribution(name: str, entry: Any) -> BaseDistribution:
+def _distribution(name: str, entry: Any, whole: bool) -> BaseDistribution:
     kind, options = checked(entry, f"search space: {name}")
     if kind == "choice":
         return CategoricalDistribution(options)
+    if whole:
+        return IntDistribution(int(options[0]), int(options[1]), log=kind == "log")
     return FloatDistribution(float(options[0]), float(options[1]), log=kind == "log")
 
 
@@ -124,4 +140,6 @@ def _lies_in(distribution: BaseDistribution, value: Any) -> bool:
     if isinstance(distribution, CategoricalDistribution):
         return value in distribution.choices
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if number and isinstance(distribution, IntDistribution) and not float(value).is_integer():
+        return False
     return number and distribution.low <= value <= distribution.high  # type: ignore[attr-defined]

@@ -8,10 +8,12 @@ else's draws, and more trials only append.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hashbench.catalog import Catalog
+from hashbench.catalog.constructor import Argument
 from hashbench.catalog.request import parse_sets
 from hashbench.catalog.set_values import check_hyper_parameters
 from hashbench.errors import UserError, did_you_mean
@@ -24,8 +26,16 @@ SAMPLERS = ("named", "tpe")
 _KINDS = ("log", "uniform", "choice")
 
 
-def draw_one(entry: Mapping[str, list[Any]], seed: int, method: str, name: str, number: int) -> Any:
+def draw_one(
+    entry: Mapping[str, list[Any]], seed: int, method: str, name: str, number: int, *, whole: bool = False
+) -> Any:
     """The value of one hyper-parameter in one trial; numbers have four significant digits and lie within the limits.
+
+    Args:
+        entry: of a space.
+        seed, method, name, number: of the stream that the value comes from.
+        whole: numbers are whole, both limits among them: equally likely, or for a log as the interval of half a unit to
+            either side is on a logarithmic scale.
 
     Raises:
         UserError: an entry of another form.
@@ -37,6 +47,10 @@ def draw_one(entry: Mapping[str, list[Any]], seed: int, method: str, name: str, 
     if kind == "choice":
         return options[int(share * len(options))]
     low, high = options
+    if whole:
+        first, beyond = (low, high + 1) if kind == "uniform" else (math.log(low - 0.5), math.log(high + 0.5))
+        drawn = first + share * (beyond - first)
+        return min(max(math.floor(drawn) if kind == "uniform" else round(math.exp(drawn)), int(low)), int(high))
     if kind == "uniform":
         value = low + share * (high - low)
     else:
@@ -97,6 +111,50 @@ def with_changes(catalog: Catalog, method: str, words: Sequence[str]) -> dict[st
     for name, kinds in space.items():
         checked(kinds, f"search space of {method}: {name}")
     return space
+
+
+def whole_numbers(catalog: Catalog, method: str, space: Space, types: Mapping[str, str]) -> frozenset[str]:
+    """The hyper-parameters of a space that are drawn as whole numbers, because what takes them is declared `int`.
+
+    Where nothing is declared, whole is what has whole limits and a whole default.
+
+    Args:
+        types: of `optimizer` and `schedule`, what the search starts from; the space may name others.
+
+    Raises:
+        UserError: limits of such a hyper-parameter that are not whole.
+    """
+    found = set()
+    for key, entry in space.items():
+        kind, options = checked(entry, f"search space of {method}: {key}")
+        if kind == "choice" or not any(
+            _is_whole(one, options) for one in _declarations(catalog, method, key, space, types)
+        ):
+            continue
+        if not all(float(limit).is_integer() for limit in options):
+            raise UserError(
+                f"search space of {method}: {key} is a whole number: {kind} needs whole limits, got {_words(options)}"
+            )
+        found.add(key)
+    return frozenset(found)
+
+
+def _declarations(catalog: Catalog, method: str, key: str, space: Space, types: Mapping[str, str]) -> list[Argument]:
+    """What the classes say that take a hyper-parameter: several where the space has several types of optimizer."""
+    section, dot, option = key.partition(".")
+    if not dot:
+        own, changed = catalog.arguments("methods", method), catalog.method(method).hparams
+        return [Argument(changed.get(key, own[key].default), own[key].annotation)] if key in own else []
+    named = [types.get(section), *space.get(f"{section}.type", {}).get("choice", [])]
+    known = [name for name in named if name in catalog.section(f"{section}s")]
+    takers = [catalog.arguments(f"{section}s", name) for name in known]
+    return [taken[option] for taken in takers if option in taken]
+
+
+def _is_whole(argument: Argument, limits: Sequence[Any]) -> bool:
+    if argument.annotation:
+        return "int" in (words := re.findall(r"\w+", argument.annotation)) and "float" not in words
+    return all(type(number) is int for number in (argument.default, *limits))
 
 
 def _words(values: Sequence[Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -34,6 +34,7 @@ def tune(
     trials: int,
     make_executor: Callable[[], Executor],
     tell: Callable[[str], None],
+    whole: Collection[str] = (),
 ) -> None:
     """Try settings until the study has `trials` of them, each trained and validated but never tested.
 
@@ -43,6 +44,7 @@ def tune(
         make_spec: values of the search space -> the run that tries them.
         make_executor: makes what the trials are done with.
         tell: called with a line for each trial that is over.
+        whole: names of what is drawn as a whole number; see `search_space.whole_numbers`.
 
     Raises:
         UserError: the request is wrong, Optuna is missing, or another process is at work on this study.
@@ -55,7 +57,7 @@ def tune(
         return
     defaults = make_spec({})
     _check_direction(defaults.settings.primary)
-    settings = _Settings(_search(study, defaults), known)
+    settings = _Settings(_search(study, defaults, whole), known)
     for note in defaults.notes:
         tell(f"warning: {note}")
     done_before = trials - len(missing)
@@ -172,7 +174,7 @@ def _line(trial: Trial) -> str:
     return f"{words}: " + (trial.failure or f"{trial.score:.4f} (epoch {trial.epoch}, {trial.seconds:.1f} s)")
 
 
-def _search(study: Study, defaults: RunSpec) -> Search:
+def _search(study: Study, defaults: RunSpec, whole: Collection[str]) -> Search:
     try:
         from hashbench.tuning.samplers import Search
     except ImportError as error:
@@ -186,6 +188,7 @@ def _search(study: Study, defaults: RunSpec) -> Search:
         study.sampler,
         study.seed,
         study.method,
+        whole,
     )
 
 

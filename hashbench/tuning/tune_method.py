@@ -11,7 +11,7 @@ from hashbench.catalog.request import RunSpec
 from hashbench.catalog.set_words import as_set, hyper_parameters, is_hyper_parameter
 from hashbench.errors import RunFailedError, UserError, did_you_mean
 from hashbench.sweeps.executors import Executor
-from hashbench.tuning.search_space import SAMPLERS, with_changes
+from hashbench.tuning.search_space import SAMPLERS, whole_numbers, with_changes
 from hashbench.tuning.study import Study, continued
 from hashbench.tuning.tune import tune
 
@@ -48,7 +48,7 @@ def tune_method(
 
     Raises:
         UserError: the request is wrong, or the file holds another study.
-        RunFailedError: every trial failed, or some were lost.
+        RunFailedError: every trial failed, or every one but the defaults, or some were lost.
         Interrupted: Ctrl-C; the trials that are over are kept.
     """
     if trials < 1:
@@ -62,6 +62,8 @@ def tune_method(
 
     space = with_changes(catalog, method, search)
     defaults = make_spec({})
+    types = {"optimizer": defaults.optimizer.get("type", ""), "schedule": defaults.schedule.get("type", "")}
+    whole = whole_numbers(catalog, method, space, types)
     if path is None:
         name = f"{defaults.protocol}-{method}-{defaults.preset}-{defaults.bits}bit-seed{seed}.json"
         path = Path("studies") / name
@@ -79,7 +81,19 @@ def tune_method(
         content={name: facts[name] for name in ("data", "split", "weights")},
     )
     study = continued(asked, path)
-    tune(study, path, make_spec, trials, make_executor, tell)
-    if all(trial.failure for trial in study.trials):
-        raise RunFailedError(f"all {len(study.trials)} trials of {method} failed; the first: {study.trials[0].failure}")
+    tune(study, path, make_spec, trials, make_executor, tell, whole)
+    _check_scores(study, path)
     return study, path
+
+
+def _check_scores(study: Study, path: Path) -> None:
+    """Raise RunFailedError where nothing was learnt: no trial, or none but the defaults, has a score."""
+    failed = [trial for trial in study.trials if trial.failure]
+    if len(failed) == len(study.trials):
+        raise RunFailedError(f"all {len(failed)} trials of {study.method} failed; the first: {failed[0].failure}")
+    scored = [trial for trial in study.trials if not trial.failure]
+    if failed and [trial.number for trial in scored] == [0]:
+        raise RunFailedError(
+            f"{study.method}: all {len(failed)} settings that were drawn failed, only the defaults have a score "
+            f"({scored[0].score:.4f}): change --search, with another --out than {path}. The first: {failed[0].failure}"
+        )

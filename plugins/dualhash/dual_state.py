@@ -25,7 +25,8 @@ class DualState(SplitState):
 
     The saddle point that this finds belongs to lam * max(|u| - 1, 0), the convex envelope of the regulariser. Hence
     y = 0 and |u| <= 1 for ever where |h| <= 1, |u_0| <= 1, y_0 = 0 and 2 * eta_u * sigma <= 1: 2 u+ - u is then a
-    convex combination of u and h, and never leaves the dead zone of the prox.
+    convex combination of u and h, and never leaves the dead zone of the prox. On the edge, 2 * eta_u * sigma = 1 (the
+    default), rounding leaves |y| of at most tau times the unit roundoff; below, none.
 
     Args:
         tau: step size > 0 of y.

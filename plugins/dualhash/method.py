@@ -7,7 +7,7 @@ Write h_i for the outputs of the network, per sample and with y_i = N times the 
     y:      prox_{tau R*}( y + tau (2 u+ - u) ),  R = lam ||u| - 1|      (IV.4)
 
 The dual term acts as the convex envelope of R, a box: it pulls |u| > 1 back to 1 and does nothing inside. With
-outputs in [-1, 1] (tanh) and 2 * eta_u * sigma <= 1 the duals stay at zero.
+outputs in [-1, 1] (tanh) and 2 * eta_u * sigma <= 1 the duals stay at zero, on the edge up to rounding (`DualState`).
 """
 
 from __future__ import annotations

@@ -5,11 +5,9 @@ F(theta, u) = mean_i [ f_i(theta) + sigma/2 ||u_i - h_i(theta)||^2 ]          eq
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from hashbench.errors import UserError
@@ -17,10 +15,8 @@ from hashbench.models import CodeBatch, FitContext, passes_on_to
 from hashbench_dualhash.diagnostics import split_summary
 from hashbench_dualhash.initial_codes import INITS, initial_codes
 from hashbench_dualhash.likelihood import LikelihoodHash, choose
+from hashbench_dualhash.outputs import all_outputs, batch_outputs
 from hashbench_dualhash.split_state import SplitState
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 DUAL_UPDATES = ("epoch", "batch", "full")
 UPDATE_OUTPUTS = ("auto", "recorded", "fresh")
@@ -39,10 +35,11 @@ class SplitHash(LikelihoodHash):
             set a step).
         inner_sweeps: updates in a row with the same outputs.
         init: of u: 'itq', 'pca', 'random' or 'network'; see `initial_codes`.
-        update_outputs: which outputs h the update sees. 'recorded': those that the steps computed (free of cost, one
-            step or up to one epoch old); 'fresh': computed for the update at the parameters it follows, as (IV.3) has
-            it, with running statistics where all samples are updated, and with those of the batch in 'batch'. 'auto':
-            recorded, but fresh for 'full'.
+        update_outputs: which outputs h the update sees. 'recorded': those that the steps computed, before they moved
+            the parameters (free of cost, one step or up to one epoch old, and at StoM's z where gamma > 0); 'fresh':
+            h(x_{k+1}) as in (IV.3), computed for the update after the step, with running statistics where all samples
+            are updated, and with those of the batch in 'batch'. x is what StoM iterates, not the z that its parameters
+            hold; with another optimizer it is the parameters. 'auto': recorded, but fresh for 'full'.
         reduction: of the penalty's squares over the bits in the theta-step. 'sum_over_bits' is the theory's and makes
             the steps of theta, u and y those of one Lagrangian; 'mean_over_bits', the authors', is 1/K of that in the
             theta-step only.
@@ -107,16 +104,16 @@ class SplitHash(LikelihoodHash):
         """Record the outputs; update the rows of the batch, or all rows, in the modes that do so."""
         super().after_step(fit, batch)
         if self.dual_update == "batch":
-            self.state.update(batch.index, outputs_again(fit, batch) if self.fresh else batch.codes.detach())
+            self.state.update(batch.index, batch_outputs(fit, batch) if self.fresh else batch.codes.detach())
         elif self.dual_update == "full":
-            self.state.update(None, fit.codes())
+            self.state.update(None, all_outputs(fit))
         self._measure(fit, steps_left=fit.steps_per_epoch - self.record.steps)
 
     def end_epoch(self, fit: FitContext) -> None:
         """Update u (and y) of all samples of the epoch in mode 'epoch', then summarise."""
         if not self.record.steps:
             return
-        index, outputs = (None, fit.codes()) if self.fresh else self.record.outputs()
+        index, outputs = (None, all_outputs(fit)) if self.fresh else self.record.outputs()
         if self.dual_update == "epoch":
             self.state.update(index, outputs)
         self._report = self.summary() | split_summary(self.state, index, outputs, self.record.losses, fit.optimizer)
@@ -124,32 +121,3 @@ class SplitHash(LikelihoodHash):
     def _measure(self, fit: FitContext, steps_left: int) -> None:
         if steps_left == 1 and hasattr(fit.optimizer, "measure_gradient"):
             fit.optimizer.measure_gradient = True
-
-
-@torch.no_grad()
-def outputs_again(fit: FitContext, batch: CodeBatch) -> Tensor:
-    """(b, K): the codes of the batch's inputs at the present parameters, batch statistics, running ones left alone.
-
-    Raises:
-        UserError: the harness kept no inputs.
-    """
-    if batch.inputs is None:
-        raise UserError(
-            "update_outputs = 'fresh' with dual_update = 'batch' needs the inputs of the batch, which this harness "
-            "does not keep: set update_outputs=recorded"
-        )
-    with running_statistics_kept(fit.network):
-        return fit.network(batch.inputs).codes
-
-
-@contextmanager
-def running_statistics_kept(network: nn.Module) -> Iterator[None]:
-    """Batch normalisation in training mode uses the batch and leaves its running statistics alone inside."""
-    layers = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
-    for layer in layers:
-        layer.track_running_stats = False
-    try:
-        yield
-    finally:
-        for layer in layers:
-            layer.track_running_stats = True

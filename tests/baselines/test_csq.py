@@ -1,7 +1,10 @@
+import tracemalloc
+
 import pytest
 import torch
 
-from hashbench_baselines.csq import CSQ, hash_centers
+from hashbench_baselines import csq
+from hashbench_baselines.csq import CSQ, balanced_words, hash_centers
 
 
 def hamming(centers):
@@ -82,3 +85,31 @@ def test_run_seed_draws_random_centres():
     method.begin_fit(Fit())
     assert not torch.equal(before, method.centers)
     assert set(method.tie.tolist()) <= {-1.0, 1.0}
+
+
+def test_ten_thousand_classes_need_no_matrix_of_all_pairs(monkeypatch):
+    shapes = []
+    original = torch.Tensor.__matmul__
+    monkeypatch.setattr(torch.Tensor, "__matmul__", lambda a, b: shapes.append((a.shape, b.shape)) or original(a, b))
+    tracemalloc.start()  # sees numpy's memory, not torch's
+    centers = hash_centers(10_000, 48, torch.Generator().manual_seed(0), tries=2)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert shapes == []
+    assert peak < 2.5e8  # all pairs in float32 take 4e8 bytes
+    assert len(centers.unique(dim=0)) == 10_000
+    assert ((centers == -1).sum(1) == 24).all()
+
+
+def test_the_best_of_the_draws_is_taken(monkeypatch):
+    drawn = []
+
+    def remember(*args):
+        drawn.append(balanced_words(*args))
+        return drawn[-1]
+
+    monkeypatch.setattr(csq, "balanced_words", remember)
+    chosen = draw(9, 12)
+    distances = [int(hamming(words).min()) for words in drawn]
+    assert len(set(distances)) > 1
+    assert torch.equal(chosen, drawn[distances.index(max(distances))])

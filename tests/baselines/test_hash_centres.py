@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from hashbench.errors import UserError
+from hashbench_baselines import codewords, lp_box
+from hashbench_baselines.codewords import first_of_equals, smallest_distance
 from hashbench_baselines.distance_bounds import ball, guaranteed_distance, target_distance
 from hashbench_baselines.hash_centres import (
     admm_word,
@@ -112,3 +114,71 @@ def test_scattered_words_keep_the_guaranteed_distance(bits, words):
     centres = scattered(bits, words, distance, np.random.default_rng(0))
     assert centres.shape == (words, bits)
     assert distances(centres).min() >= distance
+
+
+def slow_lp_box(word, others, distance, y1, y2, y3):
+    """ADMM as MDSHC's section 3.2 has it, one line an update."""
+    bits, limit, centre = len(word), len(word) - 2 * distance, others.mean(axis=0)
+    left = np.linalg.inv(2 * np.eye(bits) + others.T @ others)
+    z1, z2, z3, rho = word, word, np.maximum(limit - others @ word, 0), 1e-5
+    for _ in range(400):
+        if rho >= 1e7:
+            break
+        for _ in range(10):
+            x = left @ (z1 + z2 + (limit - z3) @ others - (y1 + y2 + y3 @ others + centre) / rho)
+            z1 = np.minimum(np.maximum(x + y1 / rho, -1), 1)
+            z2 = np.sqrt(bits) * (x + y2 / rho) / np.linalg.norm(x + y2 / rho)
+            z3 = np.maximum(limit - others @ x - y3 / rho, 0)
+            y1 = y1 + (1 + np.sqrt(5)) / 2 * rho * (x - z1)
+            y2 = y2 + (1 + np.sqrt(5)) / 2 * rho * (x - z2)
+            y3 = y3 + (1 + np.sqrt(5)) / 2 * rho * (others @ x + z3 - limit)
+        if max(np.abs(x - z1).max(), np.abs(x - z2).max(), np.abs(others @ x + z3 - limit).max()) < 1e-6:
+            break
+        rho *= 1.09
+    return x
+
+
+@pytest.mark.parametrize(("bits", "words", "distance"), [(16, 7, 6), (12, 20, 4), (32, 40, 11)])
+def test_compiled_admm_equals_a_slow_loop(bits, words, distance):
+    rng = np.random.default_rng(0)
+    centres = rng.choice([-1.0, 1.0], size=(words, bits))
+    for i in range(3):
+        others, start = np.delete(centres, i, axis=0), (rng.random(bits), rng.random(bits), rng.random(words - 1))
+        expected = slow_lp_box(centres[i], others, distance, *start)
+        found = lp_box.solve(centres[i], others, bits - 2.0 * distance, tuple(y.copy() for y in start))
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("pairs", [1 << 24, 100, 1])
+def test_the_smallest_distance_is_that_of_all_pairs_whatever_the_size_of_a_block(pairs, monkeypatch):
+    monkeypatch.setattr(codewords, "_PAIRS", pairs)
+    rng = np.random.default_rng(0)
+    for count, bits in [(2, 9), (30, 12), (31, 40), (7, 64)]:
+        words = rng.choice([-1.0, 1.0], size=(count, bits))
+        slow = min(int((a != b).sum()) for a, b in itertools.combinations(words, 2))
+        assert smallest_distance(words) == slow
+        assert smallest_distance(words, stop_at=slow) == slow
+        assert smallest_distance(words, stop_at=bits) >= slow
+    assert smallest_distance(rng.choice([-1.0, 1.0], size=(1, 9))) == 9
+
+
+def test_each_word_is_kept_where_it_comes_first():
+    words = np.random.default_rng(0).choice([-1.0, 1.0], size=(40, 4))
+    seen, expected = set(), []
+    for row, word in enumerate(words.tolist()):
+        if tuple(word) not in seen:
+            expected.append(row)
+            seen.add(tuple(word))
+    assert first_of_equals(words).tolist() == expected
+    assert first_of_equals(np.ones((3, 70))).tolist() == [0]
+
+
+def test_the_search_by_single_bits_knows_its_distances():
+    """It keeps counts beside the words: what it returns is as far apart as the best that a recount finds on the way."""
+    start = np.random.default_rng(2).choice([-1.0, 1.0], size=(14, 12))
+    found = separate(
+        start, 12, np.random.default_rng(3), flips_a_word=20
+    )  # asks for the impossible, so never ends early
+    assert smallest_distance(found) > smallest_distance(start)
+    longer = separate(start, 12, np.random.default_rng(3), flips_a_word=40)
+    assert smallest_distance(longer) >= smallest_distance(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -225,3 +226,14 @@ def test_more_classes_than_codes_are_refused():
         MDSHC(bits=4, num_classes=20, num_train=100)
     with pytest.raises(UserError, match="at least 2"):
         MDSHC(bits=4, num_classes=1, num_train=100)
+
+
+def test_many_centres_are_announced_with_what_is_quicker():
+    options = {"bits": 32, "num_train": 10}
+    with pytest.warns(UserWarning, match=r"200 centres of 32 bits .* up to 50 sweeps: minutes.*centre_sweeps=0"):
+        MDSHC(num_classes=200, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        MDSHC(num_classes=100, **options)
+        MDSHC(num_classes=200, centres="hadamard", **options)
+        MDSHC(num_classes=200, centre_sweeps=0, **options)

@@ -39,13 +39,16 @@ class Run:
         optimizer: 'StoM' or 'StoRM', with `optimizer_options`.
         batch: batch size.
         multilabel: labels as multi-hot rows.
+        hidden: units of the hidden layers.
     """
 
-    def __init__(self, cls, optimizer="StoM", optimizer_options=None, batch=20, multilabel=False, **options):
+    def __init__(
+        self, cls, optimizer="StoM", optimizer_options=None, batch=20, multilabel=False, hidden=(16,), **options
+    ):
         torch.manual_seed(0)
         self.features, self.labels = data(multilabel)
         self.method: DeepMethod = cls(bits=BITS, num_classes=CLASSES, num_train=SAMPLES, **options)
-        self.network = HashNetwork(Identity(WIDTH), self.method, hidden=[16])
+        self.network = HashNetwork(Identity(WIDTH), self.method, hidden=hidden)
         self.model = DeepModel(self.network, CLASSES)
         factory = {"StoM": StoM, "StoRM": StoRM}[optimizer]
         self.optimizer = factory(self.network.groups(0.05), **({"lr": 0.05} | (optimizer_options or {})))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import warnings
+from inspect import signature
 
 import pytest
 import torch
 
 from hashbench.errors import UserError
 from hashbench_dualhash import split_state
+from hashbench_dualhash.diagnostics import ACTIVE
 from hashbench_dualhash.dual_state import DualState, RememberingDualState
+from hashbench_dualhash.method import DualHashStoM
 from hashbench_dualhash.prox import prox_conjugate, prox_envelope, prox_w, prox_weakly_convex
+from hashbench_dualhash.split import SplitHash
 from hashbench_dualhash.split_state import PrimalState, WeaklyConvexState
 
 OPTIONS = {"sigma": 0.8, "lam": 0.3, "eta_u": 0.4, "tau": 0.2}
@@ -94,6 +98,22 @@ def test_the_dual_stays_at_zero_in_the_box(rate):
         state.update(None, torch.tanh(random_rows(50, 8, seed=k, scale=5.0)))
     assert (state.y == 0).all()
     assert state.u.abs().max() <= 1
+
+
+def test_on_the_edge_of_the_box_the_dual_is_rounding_and_no_more():
+    """The defaults: 2 eta_u sigma = 1, where 2 u+ - u is h, and so 1 where h is, only up to rounding."""
+    defaults = {p.name: p.default for c in (SplitHash, DualHashStoM) for p in signature(c).parameters.values()}
+    options = {name: defaults[name] for name in ("sigma", "lam", "eta_u", "tau")}
+    assert 2 * options["eta_u"] * options["sigma"] == 1
+    state = DualState(50, 8, **options)
+    state.start(random_rows(50, 8).sign())
+    largest = 0.0
+    for k in range(1000):
+        state.update(None, torch.tanh(random_rows(50, 8, seed=k, scale=20.0)))
+        largest = max(largest, float(state.y.abs().max()))
+        assert state.u.abs().max() <= 1
+    assert 0 < largest <= torch.finfo(torch.float32).eps * options["tau"]
+    assert largest < ACTIVE * options["lam"]
 
 
 @pytest.mark.parametrize(("rate", "reach"), [(1.6, 1.0), (0.4, 3.0)])

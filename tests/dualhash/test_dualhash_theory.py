@@ -88,3 +88,10 @@ def test_stom_needs_eps_to_the_minus_4_sampled_gradients():
 @pytest.mark.slow
 def test_storm_gets_by_with_fewer():
     assert rates.slope({2 * k: rates.storm(k) for k in (1024, 4096, 16384)}) < -0.52
+
+
+@pytest.mark.slow
+def test_plain_sgd_is_ahead_of_storm_at_equal_numbers_of_sampled_gradients():
+    plain = {samples: rates.sgd(samples) for samples in (2048, 8192)}
+    assert -0.6 < rates.slope(plain) < -0.4
+    assert all(value < 0.7 * rates.storm(samples // 2) for samples, value in plain.items())

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shlex
 import sys
 
 import pytest
 from scripted_executor import ScriptedExecutor
 
+from hashbench.catalog import load_catalog
 from hashbench.catalog.request import parse_sets, resolve
 from hashbench.catalog.set_words import as_set
 from hashbench.errors import Interrupted, RunFailedError, UserError
 from hashbench.tuning.samplers import Search
-from hashbench.tuning.search_space import draw_one, with_changes
+from hashbench.tuning.search_space import draw_one, whole_numbers, with_changes
 from hashbench.tuning.study import Study, Trial, continued, load_study
 from hashbench.tuning.tune import tune
 
@@ -55,6 +57,72 @@ def test_optuna_is_given_the_named_draws():
         asked, values = search.ask()
         assert (asked, values) == (number, draw(SPACE, 3, "m", number))
         search.tell(Trial(number=number, values=values, score=math.nan if number % 2 else 0.5))
+
+
+def test_whole_numbers_are_drawn_with_both_limits_and_the_share_that_the_kind_says():
+    drawn = [draw_one({"uniform": [3, 7]}, 0, "m", "x", number, whole=True) for number in range(2000)]
+    assert all(type(value) is int for value in drawn)
+    assert all(0.15 < drawn.count(value) / 2000 < 0.25 for value in range(3, 8))
+    assert set(drawn) == set(range(3, 8))
+    logs = [draw_one({"log": [1, 1000]}, 0, "m", "x", number, whole=True) for number in range(2000)]
+    assert all(type(value) is int and 1 <= value <= 1000 for value in logs)
+    span = math.log(1000.5 / 0.5)
+    for low, high in [(1, 1), (2, 9), (10, 99), (100, 1000)]:
+        share = sum(low <= value <= high for value in logs) / 2000
+        assert share == pytest.approx(math.log((high + 0.5) / (low - 0.5)) / span, abs=0.04)
+    huge = draw_one({"uniform": [2.0**60, 2.0**61]}, 0, "m", "x", 1, whole=True)
+    assert 2**60 <= huge <= 2**61
+
+
+@pytest.mark.parametrize("sampler", ["named", "tpe"])
+def test_both_samplers_draw_whole_numbers_and_go_on_with_them(sampler):
+    space = {"m": {"uniform": [20, 60]}, "n": {"log": [1, 500]}, "x": {"uniform": [0, 1]}}
+
+    def search():
+        return Search(space, {"m": 30, "n": None, "x": 0.5}, sampler, seed=1, method="m", whole={"m", "n"})
+
+    first, trials = search(), []
+    for _ in range(14):
+        number, values = first.ask()
+        trials.append(Trial(number=number, values=values, score=1 - abs(values.get("m", 30) - 41) / 60))
+        first.tell(trials[-1])
+    assert all(type(t.values["m"]) is type(t.values["n"]) is int for t in trials[1:])
+    assert all(20 <= t.values["m"] <= 60 and 1 <= t.values["n"] <= 500 for t in trials[1:])
+    assert any(t.values["x"] % 1 for t in trials[1:])
+    again = search()
+    old = trials[1].model_copy(update={"values": {**trials[1].values, "m": 33.25}, "score": math.nan})
+    for trial in [trials[0], old, *trials[2:13]]:  # a study from when all draws were real numbers
+        again.add(Trial.model_validate_json(trial.model_dump_json()))
+    number, values = again.ask()
+    assert number == 13
+    assert type(values["m"]) is int
+    assert sampler == "tpe" or values == trials[13].values
+
+
+def test_what_is_a_whole_number_is_what_is_declared_so():
+    catalog, types = load_catalog(), {"optimizer": "StoRM", "schedule": "step"}
+
+    def whole(method, *words):
+        space = with_changes(catalog, method, words)
+        return whole_numbers(catalog, method, space, types) & {word.partition("=")[0] for word in words}
+
+    assert whole("agh1", "anchors=uniform 20 60", "nearest=log 2.0 9") == {"anchors", "nearest"}
+    assert whole("ksh", "labelled=log 50 500", "ridge=log 1 2") == {"labelled"}  # int | None; float
+    assert whole("sdh", "sigma=uniform 1 3", "lam=uniform 1 3", "sweeps=choice 1 2") == set()
+    optimizer = ("optimizer.initial_batches=uniform 1 8", "optimizer.lr=uniform 1 8", "schedule.steps=uniform 2 9")
+    assert whole("dualhash_storm", *optimizer) == {"optimizer.initial_batches", "schedule.steps"}
+    types = {"optimizer": "StoM", "schedule": "cosine"}
+    assert whole("dualhash_storm", *optimizer, "optimizer.type=choice StoM StoRM") == {"optimizer.initial_batches"}
+    with pytest.raises(UserError, match=r"anchors is a whole number: uniform needs whole limits, got 20\.5 60"):
+        whole("agh1", "anchors=uniform 20.5 60")
+
+
+def test_without_a_declaration_whole_limits_and_a_whole_default_decide(catalog):
+    words = ("kill_at=uniform -5 -1", "alpha=uniform 1 2")
+    space = with_changes(catalog, "toy", words)
+    assert whole_numbers(catalog, "toy", space, {}) == {"kill_at"}
+    space = with_changes(catalog, "toy", ("kill_at=uniform -5.5 -1",))
+    assert whole_numbers(catalog, "toy", space, {}) == set()
 
 
 def test_the_defaults_come_first_also_where_they_lie_outside_the_space():
@@ -347,3 +415,24 @@ def test_a_metric_of_which_less_is_better_is_not_tuned_by(cli, plugin, tmp_path)
     assert (code, len(err.splitlines())) == (2, 1)
     assert "less of 'quantization_error' is better" in err
     assert not (tmp_path / "study.json").exists()
+
+
+def test_a_whole_number_is_searched_like_any_other(cli, tmp_path):
+    words = ("tune", "agh1", "--protocol", "digits", "--bits", "4", "--trials", "3", "--executor", "inline")
+    code, out, err = cli(*words, "--search", "anchors=uniform 20 60", "--search", "nearest=log 2 4")
+    assert code == 0, err
+    study = load_study(next((tmp_path / "studies").glob("*.json")))
+    assert all(trial.failure is None for trial in study.trials)
+    assert all(type(value) is int for trial in study.trials for value in trial.values.values())
+    assert "best of 3 trials on validation" in out
+
+
+def test_a_search_in_which_only_the_defaults_have_a_score_has_failed(cli):
+    words = ("tune", "agh1", "--protocol", "digits", "--bits", "4", "--executor", "inline", "--out", "s.json")
+    code, out, err = cli(*words, "--search", "nearest=choice 0", "--trials", "3")
+    assert code == 1
+    assert "all 2 settings that were drawn failed, only the defaults have a score (0." in err
+    assert "hashbench run" not in out
+    code, out, err = cli(*words[:-1], "t.json", "--search", "nearest=choice 0 0 2", "--trials", "6")
+    assert code == 0
+    assert re.search(r"best of 6 trials, \d of which failed, on validation", out)
