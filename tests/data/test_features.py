@@ -249,14 +249,6 @@ def test_truncated_file(tmp_path, suffix, share):
         Features(path).load()
 
 
-def test_matlab_7_3_says_how_to_save(tmp_path):
-    path = tmp_path / "new.mat"
-    header = b"MATLAB 7.3 MAT-file, Platform: GLNXA64, Created on: Mon Jan  1 00:00:00 2024 HDF5 schema 1.00 ."
-    path.write_bytes(header.ljust(512) + b"\x89HDF\r\n\x1a\n" + bytes(100))
-    with pytest.raises(UserError, match=r"v7\.3 .HDF5.*'-v7'.*\.npz"):
-        Features(path).load()
-
-
 @pytest.mark.real_data
 class TestRealFiles:
     """The files that people publish, each with its own habits."""
