@@ -11,6 +11,7 @@ from hashbench.evaluation.codes import packed_codes
 from hashbench.evaluation.counts import Counts
 from hashbench.evaluation.errors import EvaluationInputError
 from hashbench.evaluation.labels import Labels, by_item, parse_labels
+from hashbench.evaluation.numbers import as_numpy
 
 
 class HammingCounter:
@@ -78,6 +79,10 @@ class HammingCounter:
                 chunks.
             database_labels: `(n,)` or `(n, C)`, in the form of the query labels.
         """
+        if not hasattr(database_codes, "shape"):
+            database_codes = as_numpy(database_codes)
+        if not database_codes.shape:
+            packed_codes(database_codes, self._packed_bits, "database codes")
         database_labels = by_item(database_labels, len(database_codes), "database labels")
         for start in range(0, len(database_codes), self._backend.chunk):
             codes, bits = packed_codes(

@@ -82,6 +82,8 @@ def test_labels_as_ids_and_as_one_hot_are_one():
         ({"query_codes": pack_codes(BITS)}, "pass bits= if they are packed"),
         ({"query_codes": BITS.astype(str)}, "query codes have type <U"),
         ({"query_codes": BITS[0]}, r"query codes have shape \(3,\)"),
+        ({"database_codes": np.array(1)}, r"database codes have shape \(\)"),
+        ({"database_codes": 1}, r"database codes have shape \(\)"),
         ({"query_codes": np.empty((4, 0))}, "K of at least 1"),
         ({"database_codes": np.ones((4, 5))}, "query codes have 3 bits, database codes 5"),
         ({"bits": 3}, r"query codes are int64 of shape \(4, 3\): 3 bits packed are uint8 of shape \(N, 1\)"),
