@@ -16,8 +16,7 @@ from hashbench.npz import read_npz, regular_file
 _HDF5 = b"\x89HDF"
 _HDF5_SUFFIXES = (".h5", ".hdf5")
 SUFFIXES = (".npz", ".mat", *_HDF5_SUFFIXES)
-_DESCRIBED = 8
-"""Arrays that a message names."""
+_LONGEST_NAME = 40
 
 
 def read_arrays(path: Path, *, label: str = "features", option: str = "--data-root FILE") -> dict[str, np.ndarray]:
@@ -55,14 +54,19 @@ def read_arrays(path: Path, *, label: str = "features", option: str = "--data-ro
     return _read_mat(path, where, advice)
 
 
-def describe(arrays: Mapping[str, np.ndarray]) -> str:
-    """What is in a file, for messages: the first few arrays, and how many there are more.
+def describe(arrays: Mapping[str, np.ndarray], room: int = 110) -> str:
+    """What is in a file, for messages: as many arrays as `room` characters hold, and how many there are more.
 
     >>> describe({"X": np.zeros((3, 2))})
     'X (3, 2) float64'
     """
-    shown = [f"{name[:40]} {array.shape} {array.dtype}" for name, array in list(arrays.items())[:_DESCRIBED]]
-    more = [f"{len(arrays) - _DESCRIBED} more"] if len(arrays) > _DESCRIBED else []
+    shown: list[str] = []
+    for name, array in arrays.items():
+        words = f"{name if len(name) <= _LONGEST_NAME else f'{name[:_LONGEST_NAME]}...'} {array.shape} {array.dtype}"
+        if shown and len(", ".join([*shown, words])) > room:
+            break
+        shown.append(words)
+    more = [f"{len(arrays) - len(shown)} more"] if len(arrays) > len(shown) else []
     return ", ".join(shown + more) or "nothing"
 
 

@@ -11,25 +11,30 @@ PART_LABEL_NAMES = (*LABEL_NAMES, "l", "lab", "lbl", "class", "cls", "ids")
 """Beside the name of a role shorter names are clear: `I_tr` and `L_tr`."""
 ROLE_NAMES = {
     "train": "train",
-    "training": "train",
-    "trn": "train",
     "tr": "train",
     "validation": "validation",
     "valid": "validation",
     "val": "validation",
-    "dev": "validation",
     "database": "database",
     "db": "database",
     "retrieval": "database",
-    "gallery": "database",
     "test": "test",
-    "testing": "test",
-    "tst": "test",
     "te": "test",
     "query": "test",
+}
+"""Of folders, lists and arrays."""
+ARRAY_ROLES = {
+    **ROLE_NAMES,
+    "training": "train",
+    "trn": "train",
+    "dev": "validation",
+    "gallery": "database",
+    "testing": "test",
+    "tst": "test",
     "queries": "test",
 }
-ROLES = tuple(dict.fromkeys(ROLE_NAMES.values()))
+"""Of arrays, whose names say too what they hold."""
+ROLES = tuple(dict.fromkeys(ARRAY_ROLES.values()))
 INDEX_WORDS = ("", "ind", "inds", "idx", "index", "indices", "rows", "mask")
 SPLIT_NAMES = ("split", "splits", "set", "subset", "part", "partition", "role", "roles")
 
@@ -42,10 +47,10 @@ def last_word(name: str) -> str:
 def role_and_rest(name: str) -> tuple[str | None, str]:
     """'split.ind_train' -> ('train', 'ind'), 'XTest' -> ('test', 'x'), 'data' -> (None, 'data')."""
     word = last_word(name)
-    for part in sorted(ROLE_NAMES, key=len, reverse=True):
+    for part in sorted(ARRAY_ROLES, key=len, reverse=True):
         for rest in (word.removeprefix(part), word.removesuffix(part)):
             if rest != word:
-                return ROLE_NAMES[part], bare(rest)
+                return ARRAY_ROLES[part], bare(rest)
     return None, bare(word)
 
 

@@ -19,11 +19,14 @@ from hashbench.data.array_names import (
     last_word,
     role_and_rest,
 )
+from hashbench.data.array_names import ROLE_NAMES as ROLE_NAMES
 from hashbench.data.file_split import SplitArrayError, find_split
 from hashbench.data.table import DataTable
 from hashbench.data.upright import OrientationError, upright
 from hashbench.errors import UserError
 
+_LONGEST = 220
+"""Characters of a message before what the file holds."""
 _WHOLE = {"features": FEATURE_NAMES, "labels": LABEL_NAMES}
 _OF_PARTS = {"features": PART_FEATURE_NAMES, "labels": PART_LABEL_NAMES}
 
@@ -90,7 +93,7 @@ class Features:
         matrix, targets = (np.concatenate(side) if len(parts) > 1 else side[0] for side in zip(*parts, strict=True))
         unused = {name: array for name, array in rest.items() if name not in used}
         if unused:
-            notes.append(f"{self.path.name}: not used: {describe(unused)}")
+            notes.append(f"{self.path.name}: not used: {describe(unused, 220)}")
         if all(len(arrays[x]) > 1 and arrays[x].shape[0] == arrays[x].shape[1] for x, _ in names):
             square = ", ".join(f"{x} {arrays[x].shape}" for x, _ in names)
             notes.append(f"{self.path.name}: {square} is square, each row is taken as a sample")
@@ -217,7 +220,9 @@ class Features:
         return of_parts, [], []
 
     def _error(self, what: str, arrays: Mapping[str, np.ndarray]) -> UserError:
-        return UserError(f"features: {self.path}: {what}. It holds: {describe(arrays)}")
+        what = what if len(what) <= _LONGEST else f"{what[:_LONGEST]}..."
+        held = describe(arrays, max(20, _LONGEST + 20 - len(what)))
+        return UserError(f"features: {self.path}: {what}. It holds: {held}")
 
 
 _ByStem = dict[str, dict[str, list[str]]]

@@ -83,7 +83,7 @@ def assert_one_line(call, path: Path) -> bool:
     except (UserError, EvaluationInputError) as error:
         said = str(error).replace(str(path), "FILE")
         assert "\n" not in said
-        assert len(said) <= 700, said  # a list of what the file holds may follow
+        assert len(said) <= 300, said
         assert " object at 0x" not in said
         return True
     return False
