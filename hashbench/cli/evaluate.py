@@ -83,7 +83,8 @@ def evaluate(
     except MetricError as error:
         raise UserError(str(error)) from error
     except EvaluationInputError as error:
-        raise UserError(f"{where}{error}") from error
+        words = str(error).replace("bits=", "--bits").replace("leave_one_out", "--leave-one-out")
+        raise UserError(f"{where}{words}") from error
     info = result.info | {"packed": length is not None}
     if as_json:
         typer.echo(json.dumps(result.metrics | {"info": info}, indent=1))

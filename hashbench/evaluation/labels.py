@@ -42,12 +42,16 @@ class Labels:
 
     def same_as(self, other: Labels) -> bool:
         """Whether both label the same items alike."""
-        names = [np.zeros(0) if labels.names is None else labels.names for labels in (self, other)]
-        return self.classes == other.classes and np.array_equal(self.values, other.values) and np.array_equal(*names)
+        mine, others = (np.zeros(0) if labels.names is None else labels.names for labels in (self, other))
+        same = self.classes == other.classes and np.array_equal(mine, others)
+        return same and np.array_equal(self.values, other.values)
 
     def some(self) -> np.ndarray:
         """`(N,)` bool: whether an item has any label, so that it is relevant to itself."""
-        return np.ones(len(self), dtype=bool) if self.classes is None else self.values.any(axis=1)
+        some: np.ndarray = (
+            (self.values != 0).any(axis=1) if self.classes is not None else np.ones(len(self), dtype=bool)
+        )
+        return some
 
 
 def by_item(labels: Any, items: int, name: str) -> Any:

@@ -3,7 +3,7 @@
 Notation of one group, the items at one distance: n items, p of them relevant; N0 items and P0 relevant ones lie
 strictly closer; t is how many places of the group lie inside the cut-off. A group's share of a metric is a sum over its
 places, and its order is unknown: `expected` averages over all orders, `best` puts the relevant items first, `worst`
-last.
+last (but for AP@T divided by the hits retrieved: see `hits`).
 
 Sources: McSherry & Najork, Computing Information Retrieval Performance Measures Efficiently in the Presence of Tied
 Scores, ECIR 2008; He, Cakir, Bargal & Sclaroff, Hashing as Tie-Aware Learning to Rank, CVPR 2018.

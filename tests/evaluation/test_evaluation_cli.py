@@ -208,4 +208,4 @@ def test_queries_that_find_themselves_are_said(tmp_path, arrays):
     assert "UserWarning" not in result.stderr
     other = run(save(tmp_path / "codes.npz", arrays), "--leave-one-out")
     assert isinstance(other.exception, UserError)
-    assert "leave_one_out needs the 4 queries as the database" in str(other.exception)
+    assert "--leave-one-out needs the 4 queries as the database" in str(other.exception)
