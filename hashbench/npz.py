@@ -1,19 +1,23 @@
 """Reading .npz archives and .npy files that anyone may have made: arrays, or one line that says what is wrong.
 
 Nothing in such a file is trusted. Python objects are not loaded, an array is as large as the bytes that are there and
-not as its header claims, and whatever damaged bytes make zip, a decompressor or NumPy raise becomes one `UserError`.
+not as its header claims, what is compressed more than real data ever are is not unpacked (`most_bytes`), and whatever
+damaged bytes make zip, a decompressor or NumPy raise becomes one `UserError`.
 """
 
 from __future__ import annotations
 
+import errno
 import io
 import math
 import os
+import re
+import stat
 import zipfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
@@ -23,8 +27,43 @@ from hashbench.errors import UserError
 _SUFFIX = ".npy"
 _ZIP, _ZIP_OF_NOTHING = b"PK\x03\x04", b"PK\x05\x06"
 _CHUNK = 2**20
-_LONGEST_HEADER = 2**17
+_ALWAYS_READ, _DENSEST = 2**28, 200
+_LONGEST_HEADER, _LONGEST_REASON = 2**17, 100
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+
+
+class Header(NamedTuple):
+    """What an array says of itself before its data: `shape`, `dtype`, whether it is stored by columns."""
+
+    shape: tuple[int, ...]
+    column_major: bool
+    dtype: np.dtype
+
+    @property
+    def size(self) -> int:
+        """Bytes of the data."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def most_bytes(size: int) -> int:
+    """How many bytes of arrays a file of `size` bytes may unpack to: 256 MiB, or 200 times its size if that is more.
+
+    Arrays of features, codes and labels, sparse ones too, are packed less than a hundredfold.
+    """
+    return max(_ALWAYS_READ, _DENSEST * size)
+
+
+def regular_file(path: Path) -> None:
+    """Refuse what is no file, such as a pipe, which would be waited for without end.
+
+    Raises:
+        OSError: it is none, or there is nothing.
+    """
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is no regular file")
 
 
 class NpzReader:
@@ -36,18 +75,30 @@ class NpzReader:
 
     def __init__(self, archive: zipfile.ZipFile, size: int, label: str, advice: str) -> None:
         self._archive, self._bytes, self._label, self._advice = archive, size, label, advice
+        self._left = most_bytes(size)
         self.names = [name.removesuffix(_SUFFIX) for name in archive.namelist() if name.endswith(_SUFFIX)]
+
+    def header(self, name: str) -> Header:
+        """Shape and type of one of `names`, of which no more is read; errors as of `read`."""
+        try:
+            with self._archive.open(f"{name}{_SUFFIX}") as member:
+                return _header(member.read(_LONGEST_HEADER))[0]
+        except Exception as error:
+            raise _refusal(error, self._label, self._advice, name) from error
 
     def read(self, name: str) -> np.ndarray:
         """One of `names`, as an array that may be written to.
 
         Raises:
-            UserError: its bytes are damaged, encrypted or compressed in an unknown way, or it holds Python objects.
+            UserError: its bytes are damaged, encrypted or compressed in an unknown way, it holds Python objects, or all
+                that was read is more than `most_bytes`.
         """
         try:
             claimed = self._archive.getinfo(f"{name}{_SUFFIX}").file_size
             with self._archive.open(f"{name}{_SUFFIX}") as member:
-                return _array(_content(member, min(claimed, self._bytes)))
+                content = _content(member, min(claimed, self._bytes), self._left)
+            self._left -= len(content)
+            return _array(content)
         except Exception as error:
             raise _refusal(error, self._label, self._advice, name) from error
 
@@ -69,6 +120,7 @@ def open_npz(
     label = label or str(path)
     with ExitStack() as opened:
         try:
+            regular_file(path)
             file = opened.enter_context(path.open("rb"))
             archive = opened.enter_context(_archive(file))
             size = _size(file)
@@ -102,8 +154,10 @@ def read_npz(
 def read_npy(path: Path, *, advice: str, label: str = "") -> np.ndarray:
     """Read a file of one array; arguments and errors as of `read_npz`."""
     try:
+        regular_file(path)
         with path.open("rb") as file:
-            return _array(_content(file, _size(file)))
+            size = _size(file)
+            return _array(_content(file, size, size))
     except Exception as error:
         raise _refusal(error, label or str(path), advice) from error
 
@@ -148,7 +202,9 @@ def _refusal(
 
 def _reason(error: Exception) -> str:
     """Why reading failed, in a few words."""
-    words = " ".join(str(error).split())
+    words = " ".join(re.sub(r" at 0x[0-9a-f]+", "", str(error)).split())
+    if len(words) > _LONGEST_REASON and not isinstance(error, _UnreadableError):
+        words = f"{words[:_LONGEST_REASON]}..."
     if isinstance(error, _UnreadableError):
         return words
     if isinstance(error, OSError) and error.strerror:
@@ -183,33 +239,55 @@ def _archive(file: IO[bytes]) -> zipfile.ZipFile:
         raise
 
 
-def _content(file: IO[bytes], expected: int) -> bytearray:
+def _content(file: IO[bytes], expected: int, most: int) -> bytearray:
     """All bytes of a file, to its end, where zip compares its checksum.
 
     Args:
         expected: how many are made room for at first. An archive's table may claim any number for what it holds, so it
             is no more than the archive itself has; what is compressed then grows.
+        most: how many there may be. What the header claims is compared first, so that little is unpacked in vain.
     """
     content, filled = bytearray(expected), 0
     while chunk := file.read(_CHUNK):
+        if not filled and chunk.startswith(npy.MAGIC_PREFIX):
+            most = min(most, _claimed(chunk, most))
         content[filled : filled + len(chunk)] = chunk
         filled += len(chunk)
+        if filled > most:
+            raise _UnreadableError("damaged: it holds more than its header claims, or unpacks to far more than is real")
     del content[filled:]
     return content
+
+
+def _claimed(head: bytes, most: int) -> int:
+    """Bytes that the array with this beginning has by its header."""
+    header, start = _header(head)
+    if header.size > most:
+        raise _UnreadableError(
+            f"damaged: its header claims {header.dtype} {header.shape}, more than such a file unpacks to; if they "
+            "are real, save them uncompressed"
+        )
+    return start + header.size
+
+
+def _header(head: bytes | memoryview) -> tuple[Header, int]:
+    """What stands before the data, and where these begin."""
+    stream = io.BytesIO(head)
+    version = npy.read_magic(stream)
+    if version not in _HEADERS:
+        raise _UnreadableError(f"version {version[0]}.{version[1]} of .npy is not known here")
+    header = Header(*_HEADERS[version](stream))
+    if header.dtype.hasobject:
+        raise _PythonObjectsError
+    return header, stream.tell()
 
 
 def _array(content: bytearray) -> np.ndarray:
     """The array of an .npy file, on the bytes that are given."""
     if content.startswith(_ZIP):
         raise _UnreadableError("it holds an archive, not one array")
-    stream = io.BytesIO(memoryview(content)[:_LONGEST_HEADER])
-    version = npy.read_magic(stream)
-    if version not in _HEADERS:
-        raise _UnreadableError(f"version {version[0]}.{version[1]} of .npy is not known here")
-    shape, column_major, dtype = _HEADERS[version](stream)
-    if dtype.hasobject:
-        raise _PythonObjectsError
-    start, count = stream.tell(), math.prod(shape)
+    (shape, column_major, dtype), start = _header(memoryview(content)[:_LONGEST_HEADER])
+    count = math.prod(shape)
     if min(shape, default=0) < 0 or count * dtype.itemsize != len(content) - start:
         raise _UnreadableError(f"damaged: its header claims {dtype} {shape}, and {len(content) - start} bytes follow")
     flat = np.frombuffer(content, dtype, count, start) if count else np.empty(0, dtype)

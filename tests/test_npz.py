@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import struct
 import tracemalloc
@@ -256,6 +257,72 @@ def test_errors_of_the_body_are_left_alone(tmp_path: Path) -> None:
     path = archive(tmp_path / "a.npz", codes=npy(ARRAYS["codes"]))
     with pytest.raises(ZeroDivisionError), open_npz(path, advice=ADVICE) as file:
         1 / len(set(file.names) - {"codes"})
+
+
+def zeros(path: Path, claimed: int, held: int, **others: int) -> Path:
+    """An archive of zeros, compressed a thousandfold, with a header that claims so many bytes."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, size in {"codes": held, **others}.items():
+            text = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({claimed if name == 'codes' else size},)}}"
+            with file.open(f"{name}.npy", "w") as member:
+                member.write(header(text.ljust(117) + "\n"))
+                for start in range(0, size, 2**20):
+                    member.write(bytes(min(2**20, size - start)))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("claimed", "held", "words"),
+    [
+        (300 * 2**20, 300 * 2**20, "more than such a file unpacks to; if they are real, save them uncompressed"),
+        (10, 300 * 2**20, "it holds more than its header claims"),
+        (2**60, 10, "more than such a file unpacks to"),
+    ],
+)
+def test_what_unpacks_to_hundreds_of_times_its_size_takes_no_memory(
+    tmp_path: Path, claimed: int, held: int, words: str
+) -> None:
+    path = zeros(tmp_path / "a.npz", claimed, held)
+    assert path.stat().st_size < 2**20
+    tracemalloc.start()
+    try:
+        assert words in refused(path, "codes")
+        assert tracemalloc.get_traced_memory()[1] < 10e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_limit_is_for_all_arrays_of_an_archive_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hashbench.npz._ALWAYS_READ", 2**21)
+    path = zeros(tmp_path / "a.npz", 2**20, 2**20, labels=2**20 - 2**12, more=2**12)
+    with open_npz(path, advice=ADVICE) as file:
+        assert file.header("more") == ((2**12,), False, np.dtype(np.uint8))
+        assert file.read("codes").shape == (2**20,)
+        assert file.read("labels").shape == (2**20 - 2**12,)
+        with pytest.raises(UserError, match="more: damaged: its header claims"):
+            file.read("more")
+
+
+def test_what_is_stored_as_it_is_has_no_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hashbench.npz._ALWAYS_READ", 2**10)
+    array = np.zeros((3, 10**5))
+    np.savez(tmp_path / "a.npz", array=array, again=array)
+    assert len(read_npz(tmp_path / "a.npz", advice=ADVICE)) == 2
+
+
+@pytest.mark.parametrize("text", ["-" * 9000 + "1", "1" + "+1" * 4000, "lambda: 0", "1" * 6000, "'" + "n" * 6000 + "'"])
+def test_what_a_header_holds_instead_is_not_repeated_at_length(tmp_path: Path, text: str) -> None:
+    path = archive(tmp_path / "a.npz", codes=header(text + "\n") + bytes(16))
+    said = refused(path).removeprefix(str(path))
+    assert len(said) < 200
+    assert "0x" not in said
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.npz")
+    assert "it is no regular file" in refused(tmp_path / "pipe.npz")
+    with pytest.raises(UserError, match="it is no regular file"):
+        read_npy(tmp_path / "pipe.npz", advice=ADVICE)
 
 
 # --- one array

@@ -1,25 +1,42 @@
-"""`hashbench evaluate CODES.npz`: exact metrics of codes that anyone made."""
+"""`hashbench evaluate CODES`: exact metrics of codes that anyone made."""
 
 from __future__ import annotations
 
 import json
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
+from hashbench.cli.code_files import ARRAYS, read_code_arrays
 from hashbench.cli.options import AsJson, Imports, Plugins
 
-if TYPE_CHECKING:
-    from hashbench.evaluation import Evaluation
-
-ARRAYS = ("query_codes", "database_codes", "query_labels", "database_labels")
+_ONE = "a .npy file, or its name in CODES"
 
 
 def evaluate(
-    codes: Annotated[Path, typer.Argument(help=f"An .npz with {', '.join(ARRAYS)}, and bits if the codes are packed.")],
+    codes: Annotated[
+        Optional[Path],  # noqa: UP045 - typer reads this at run time on Python 3.10
+        typer.Argument(
+            help=f"A .npz, .mat or .h5 file with {', '.join(ARRAYS)}, and bits if the codes are packed. Not needed "
+            "where each is a file of its own."
+        ),
+    ] = None,
+    query_codes: Annotated[Optional[str], typer.Option(help=f"Codes of the queries: {_ONE}.")] = None,  # noqa: UP045
+    database_codes: Annotated[Optional[str], typer.Option(help=f"Codes of the database: {_ONE}.")] = None,  # noqa: UP045
+    query_labels: Annotated[Optional[str], typer.Option(help=f"Labels of the queries: {_ONE}.")] = None,  # noqa: UP045
+    database_labels: Annotated[Optional[str], typer.Option(help=f"Labels of the database: {_ONE}.")] = None,  # noqa: UP045
+    leave_one_out: Annotated[
+        bool,
+        typer.Option(
+            "--leave-one-out",
+            help="Queries and database are one set (naming one is enough): search each in the others.",
+        ),
+    ] = False,
     topk: Annotated[
-        Optional[list[int]],  # noqa: UP045 - typer reads this at run time on Python 3.10
+        Optional[list[int]],  # noqa: UP045
         typer.Option("--topk", help="Cut-off T in items for map@T, precision@T and all others at T. Repeatable."),
     ] = None,
     radius: Annotated[
@@ -39,68 +56,85 @@ def evaluate(
     plugin: Plugins = None,
     import_: Imports = None,
 ) -> None:
-    """Measure codes from a file: -1/+1, 0/1, booleans or packed bytes; labels as class ids or multi-hot."""
+    """Measure codes of files: -1/+1, 0/1, booleans or packed bytes; labels as class ids, words or multi-hot."""
     from hashbench.cli.own_metrics import import_metrics
     from hashbench.errors import UserError
     from hashbench.evaluation import EvaluationInputError, MetricError
     from hashbench.evaluation import evaluate as evaluate_codes
 
     import_metrics(plugin, import_)
-    arrays, file_bits = _read(codes)
-    if bits is not None and file_bits not in (None, bits):
-        raise UserError(f"--bits {bits}: {codes} says that its codes have {file_bits} bits; leave --bits out")
+    given = (query_codes, database_codes, query_labels, database_labels)
+    arrays, file_bits = read_code_arrays(codes, dict(zip(ARRAYS, given, strict=True)), one_set=leave_one_out)
+    where = f"{codes}: " if codes else ""
     try:
-        result = evaluate_codes(
-            *(arrays[name] for name in ARRAYS),
-            bits=bits if bits is not None else file_bits,
-            topk=topk or (),
-            radii=radius or (0, 1, 2),
-            ties=ties,
-            denominator=denominator,
-            device=device,
-        )
+        length = _code_length(arrays, file_bits, bits)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that queries find themselves is said below
+            result = evaluate_codes(
+                *(arrays[name] for name in ARRAYS),
+                bits=length,
+                topk=topk or (),
+                radii=radius or (0, 1, 2),
+                ties=ties,
+                denominator=denominator,
+                leave_one_out=leave_one_out,
+                device=device,
+            )
     except MetricError as error:
         raise UserError(str(error)) from error
     except EvaluationInputError as error:
-        raise UserError(f"{codes}: {error}") from error
+        words = str(error).replace("bits=", "--bits").replace("leave_one_out", "--leave-one-out")
+        raise UserError(f"{where}{words}") from error
+    info = result.info | {"packed": length is not None}
     if as_json:
-        typer.echo(json.dumps(result.metrics, indent=1))
+        typer.echo(json.dumps(result.metrics | {"info": info}, indent=1))
     else:
-        _print(result, packed=bits is not None or file_bits is not None)
+        _print(result.metrics, info)
+    if info.get("queries_are_database"):
+        typer.echo(
+            "note: queries and database are the same items, so each query finds itself first, which raises every "
+            "number; --leave-one-out leaves it out",
+            err=True,
+        )
 
 
-def _read(path: Path) -> tuple[dict[str, Any], int | None]:
-    """The four arrays, and `bits` if the file has it."""
-    from hashbench.errors import UserError
-    from hashbench.npz import read_npz
+def _code_length(arrays: Mapping[str, Any], of_file: Any, given: int | None) -> int | None:
+    """K of packed codes, by the option or the file; None for codes with a column for each bit.
 
-    advice = f"give an .npz with {', '.join(ARRAYS)} as numpy.savez writes it"
-    arrays = read_npz(path, ARRAYS, optional=["bits"], advice=advice)
-    bits = arrays.pop("bits", None)
-    if bits is not None and (bits.size != 1 or bits.dtype.kind not in "iu"):
-        raise UserError(f"{path}: bits is {bits.dtype} of shape {bits.shape}; save the code length as one integer")
-    return arrays, None if bits is None else int(bits.item())
+    Raises:
+        EvaluationInputError: the option and the file contradict each other, or the file's is no whole number.
+    """
+    from hashbench.evaluation import EvaluationInputError
+    from hashbench.evaluation.numbers import whole_number
+
+    if of_file is None:
+        return given
+    bits = whole_number(of_file, "bits", 1, "bits of a code")
+    if given not in (None, bits):
+        raise EvaluationInputError(f"--bits {given}: the file says that its codes have {bits} bits; leave --bits out")
+    shape = arrays[ARRAYS[0]].shape
+    unpacked = len(shape) == 2 and shape[1] == bits and bits > 1
+    return None if unpacked else bits
 
 
-def _print(result: Evaluation, packed: bool) -> None:
+def _print(metrics: Mapping[str, float], info: Mapping[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
     from hashbench.evaluation.metrics import find
 
     table = Table("metric", "value", "worst order", "best order")
-    metrics = result.metrics
     for name, value in metrics.items():
         member = find(name)
         if member and not member.end:
             table.add_row(name, f"{value:.4f}", *(f"{metrics[bound]:.4f}" for bound in member.bounds))
     console = Console()
     console.print(table)
-    info = result.info
     console.print(
-        f"Assumed: {info['bits']}-bit codes{', packed' if packed else ''}; ties {info['ties']}; map@T divided by "
-        f"{info['denominator']}; {info['queries']} queries, {info['queries_without_relevant']} of them without a "
-        f"relevant item and left out; {info['database_size']} database items.",
+        f"Assumed: {info['bits']}-bit codes{', packed' if info['packed'] else ''}; ties {info['ties']}; map@T divided "
+        f"by {info['denominator']}; {info['queries']} queries, {info['queries_without_relevant']} of them without a "
+        f"relevant item and left out; {info['database_size']} database items"
+        f"{', each query left out of its own search' if info.get('leave_one_out') else ''}.",
         soft_wrap=True,
         highlight=False,
     )

@@ -11,6 +11,7 @@ from torchvision import datasets
 from hashbench.data.array_file import describe, read_arrays
 from hashbench.data.cifar10 import CIFAR10
 from hashbench.data.table import DataTable
+from hashbench.data.targets import class_ids
 from hashbench.errors import UserError
 
 
@@ -34,13 +35,12 @@ class CIFAR100(CIFAR10):
         return self._read_part(self.root) if self.root.suffix.lower() == ".npz" else super().load()
 
     def _read_part(self, file: Path) -> DataTable:
-        arrays = read_arrays(file)
+        arrays = read_arrays(file, label=self.title)
         images, labels = arrays.get("images"), arrays.get("labels")
         if images is None or labels is None or images.dtype != np.uint8 or images.shape[1:] != (32, 32, 3):
             raise UserError(
                 f"{self.title}: {file} holds {describe(arrays)}; needed are images (N, 32, 32, 3) uint8 and labels (N,)"
             )
         pixels = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-        return DataTable(
-            f"{self.name} from {file.name}", torch.from_numpy(pixels), torch.from_numpy(labels.astype(np.int64)), 100
-        )
+        ids = class_ids(labels, f"{self.title}: {file}: labels")
+        return DataTable(f"{self.name} from {file.name}", torch.from_numpy(pixels), torch.from_numpy(ids), 100)

@@ -37,6 +37,8 @@ def encode(array: np.ndarray, where: str) -> Targets:
     """
     if array.dtype.kind not in "biufUS":
         raise UserError(f"{where}: labels of type {array.dtype}; give numbers or strings")
+    if array.ndim and not array.size:
+        raise UserError(f"{where}: labels of shape {array.shape} hold nothing; give one label for each row")
     if is_vector(array):
         return _encode_ids(array.reshape(-1), where)
     if array.ndim != 2:
@@ -46,21 +48,58 @@ def encode(array: np.ndarray, where: str) -> Targets:
     return _encode_matrix(array, where)
 
 
-def _encode_ids(values: np.ndarray, where: str) -> Targets:
-    if values.dtype.kind == "f":
-        bad = np.flatnonzero(~np.isfinite(values) | (values != np.rint(values)))
-        if len(bad):
-            raise UserError(
-                f"{where}: class ids are whole numbers, found {values[bad[0]]} in row {bad[0]} ({len(bad)} such rows); "
-                "give class labels, not real-valued targets"
-            )
-        values = values.astype(np.int64)
-    if values.dtype.kind == "S":
-        values = np.char.decode(values, "utf-8")
-    if values.dtype.kind == "U":
-        values = np.char.strip(values)
+def class_ids(array: np.ndarray, where: str) -> np.ndarray:
+    """Ids of classes that have their numbers already, which are kept: (N,) int64.
+
+    Args:
+        array: (N,), (N, 1) or (1, N), whole numbers of any type.
+        where: file and array, for error messages.
+
+    Raises:
+        UserError: words, a matrix, numbers that are not whole or too large.
+    """
+    if array.dtype.kind not in "biuf" or not is_vector(array):
+        raise UserError(f"{where}: labels are {array.dtype} {array.shape}; give one class id for each row, as numbers")
+    ids = _whole(array.reshape(-1), where)
+    if ids.size and not -(2**63) <= int(ids.max()) < 2**63:
+        raise UserError(f"{where}: there is no class {ids.max()}; correct the class ids")
+    return ids.astype(np.int64)
+
+
+def _whole(values: np.ndarray, where: str) -> np.ndarray:
+    """Numbers of any type as integers."""
     if values.dtype.kind == "b":
-        values = values.astype(np.uint8)
+        return values.astype(np.uint8)
+    if values.dtype.kind != "f":
+        return values
+    bad = np.flatnonzero(~np.isfinite(values) | (values != np.rint(values)))
+    if len(bad):
+        raise UserError(
+            f"{where}: class ids are whole numbers, found {values[bad[0]]} in row {bad[0]} ({len(bad)} such rows); "
+            "give class labels, not real-valued targets"
+        )
+    # Beyond this, neighbouring whole numbers are one and the same float: classes would have been merged.
+    exact = 2.0 ** min(np.finfo(values.dtype).nmant + 1, 53)
+    bad = np.flatnonzero(abs(values) >= exact)
+    if len(bad):
+        raise UserError(
+            f"{where}: {values.dtype} does not tell ids such as {values[bad[0]]:.17g} (row {bad[0]}) from its "
+            "neighbours; save the ids as integers or strings"
+        )
+    return values.astype(np.int64)
+
+
+def _words(values: np.ndarray, where: str) -> np.ndarray:
+    if values.dtype.kind == "S":
+        try:
+            values = np.char.decode(values, "utf-8")
+        except UnicodeDecodeError as error:
+            raise UserError(f"{where}: labels are bytes that are no UTF-8 text; save them as strings") from error
+    return np.char.strip(values)
+
+
+def _encode_ids(values: np.ndarray, where: str) -> Targets:
+    values = _words(values, where) if values.dtype.kind in "US" else _whole(values, where)
     names, ids = np.unique(values, return_inverse=True)
     return Targets(ids.reshape(-1).astype(np.int64), len(names), tuple(str(name) for name in names))
 

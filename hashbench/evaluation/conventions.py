@@ -14,6 +14,7 @@ import numpy as np
 
 from hashbench.evaluation.errors import EvaluationInputError
 from hashbench.evaluation.hamming import evaluate
+from hashbench.evaluation.numbers import whole_number
 
 WITHOUT_HIT = ("zero", "skip")
 QUERIES = ("valid", "all")
@@ -62,7 +63,8 @@ def conventional_map(
         topk: T; the whole database by default.
     """
     size = len(database_codes)
-    T = size - 1 if convention.drop_last else min(topk or size, size)
+    cut = size if topk is None else min(whole_number(topk, "topk", 1, "items"), size)
+    T = size - 1 if convention.drop_last else cut
     result = evaluate(
         query_codes,
         database_codes,

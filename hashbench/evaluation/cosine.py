@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hashbench.evaluation.codes import as_numpy
 from hashbench.evaluation.counts import Counts
 from hashbench.evaluation.errors import EvaluationInputError
 from hashbench.evaluation.labels import parse_labels
 from hashbench.evaluation.measure import Options, kept, means, values_of
 from hashbench.evaluation.metrics import Member, members
+from hashbench.evaluation.numbers import as_numpy
 
 _CELLS = 1 << 19
 """Query-item pairs ranked at a time: about 100 MB of histograms and sums."""
@@ -79,8 +79,7 @@ def evaluate_cosine(
     """
     cosines = _Cosines(query, database)
     of_query = parse_labels(query_labels, cosines.queries, "query labels")
-    of_items = parse_labels(database_labels, cosines.items, "database labels")
-    of_query.check_same_form(of_items)
+    of_items = parse_labels(database_labels, cosines.items, "database labels", of_query)
 
     options = Options.checked(topk, (), "expected", denominator)
 

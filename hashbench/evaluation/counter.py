@@ -10,7 +10,8 @@ from hashbench.evaluation.backends import make_backend
 from hashbench.evaluation.codes import packed_codes
 from hashbench.evaluation.counts import Counts
 from hashbench.evaluation.errors import EvaluationInputError
-from hashbench.evaluation.labels import parse_labels
+from hashbench.evaluation.labels import Labels, by_item, parse_labels
+from hashbench.evaluation.numbers import as_numpy
 
 
 class HammingCounter:
@@ -20,7 +21,7 @@ class HammingCounter:
 
     Args:
         query_codes: `(Q, K)` of two levels, or packed `(Q, ceil(bits / 8))` uint8 with `bits`.
-        query_labels: `(Q,)` class ids or `(Q, C)` multi-hot.
+        query_labels: `(Q,)` class ids (whole numbers, or words) or `(Q, C)` multi-hot.
         bits: code length, if codes are packed (here and in every `update`).
         device: 'cpu' for the numba kernel, or a torch device such as 'cuda' (see `backends`).
 
@@ -48,6 +49,27 @@ class HammingCounter:
         self._backend = make_backend(self._codes, self._labels, self.bits, device)
         empty = np.zeros((len(self._codes), self.bits + 1), dtype=np.int64)
         self.counts = Counts(empty, empty)
+        self._seen, self._same = 0, True
+
+    @property
+    def is_own_database(self) -> bool:
+        """Whether the pieces so far are the queries, item by item, codes and labels."""
+        return self._same and self._seen == len(self._codes)
+
+    def leave_one_out(self) -> Counts:
+        """The counts without each query itself, where the database is the queries.
+
+        Exact: a query is at distance 0 from itself, and relevant to itself if it has any label.
+
+        Raises:
+            EvaluationInputError: the pieces were not the queries in their order.
+        """
+        if not self.is_own_database:
+            raise EvaluationInputError(
+                f"leave_one_out needs the {len(self._codes)} queries as the database, the same codes and labels in the "
+                f"same order; the {self._seen} database items are others"
+            )
+        return self.counts.without(self._labels.some())
 
     def update(self, database_codes: Any, database_labels: Any) -> None:
         """Count one more piece of the database.
@@ -57,8 +79,11 @@ class HammingCounter:
                 chunks.
             database_labels: `(n,)` or `(n, C)`, in the form of the query labels.
         """
-        if database_labels is None or len(database_labels) != len(database_codes):
-            parse_labels(database_labels, len(database_codes), "database labels")
+        if not hasattr(database_codes, "shape"):
+            database_codes = as_numpy(database_codes)
+        if not database_codes.shape:
+            packed_codes(database_codes, self._packed_bits, "database codes")
+        database_labels = by_item(database_labels, len(database_codes), "database labels")
         for start in range(0, len(database_codes), self._backend.chunk):
             codes, bits = packed_codes(
                 database_codes[start : start + self._backend.chunk], self._packed_bits, "database codes"
@@ -67,17 +92,28 @@ class HammingCounter:
                 raise EvaluationInputError(
                     f"query codes have {self.bits} bits, database codes {bits}: encode both with the same model"
                 )
-            labels = parse_labels(database_labels[start : start + self._backend.chunk], len(codes), "database labels")
-            self._labels.check_same_form(labels)
+            of_chunk = database_labels[start : start + self._backend.chunk]
+            labels = parse_labels(of_chunk, len(codes), "database labels", self._labels)
+            self._compare(codes, labels)
             self.counts += self._backend.count(codes, labels)
 
     def merge(self, other: HammingCounter) -> None:
         """Add what another counter, with the same queries, has counted."""
         same = self.bits == other.bits and np.array_equal(self._codes, other._codes)
-        if not same or not np.array_equal(self._labels.values, other._labels.values):
+        if not same or not self._labels.same_as(other._labels):
             raise EvaluationInputError("the two counters hold different queries: merge counters of the same queries")
         self.counts += other.counts
+        self._same = False  # the order of all items is not known
+
+    def _compare(self, codes: np.ndarray, labels: Labels) -> None:
+        """Note whether a piece goes on being the queries."""
+        place = slice(self._seen, self._seen + len(codes))
+        self._seen += len(codes)
+        if self._same:
+            own = np.array_equal(self._codes[place], codes)
+            self._same = own and np.array_equal(self._labels.values[place], labels.values)
 
     def all_reduce(self, group: Any = None) -> None:
         """Make every process's counts the sum over the processes of a torch.distributed group."""
         self.counts = self.counts.all_reduce(group)
+        self._same = False

@@ -10,6 +10,7 @@ import numpy as np
 
 from hashbench.evaluation.ball import Ball
 from hashbench.evaluation.errors import EvaluationInputError
+from hashbench.evaluation.numbers import whole_number
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Counts:
 
     def within(self, radius: int) -> Ball:
         """What lies at distance `radius` or nearer: arrays `(Q,)`."""
+        radius = whole_number(radius, "the radius", 0, "bits")
         return Ball(self.n[:, : radius + 1].sum(axis=1), self.p[:, : radius + 1].sum(axis=1), self.relevant)
 
     def within_each(self) -> Ball:
@@ -56,6 +58,17 @@ class Counts:
         """`(Q,)` bool: whether the items at the smallest distance that occurs are more than one."""
         nearest = np.argmax(self.n > 0, axis=1)
         return self.n[np.arange(self.queries), nearest] > 1
+
+    def without(self, relevant: np.ndarray) -> Counts:
+        """The counts without one item at distance 0 from each query: itself, where the queries are the database.
+
+        Args:
+            relevant: `(Q,)` bool, whether the item is relevant to the query.
+        """
+        n, p = self.n.copy(), self.p.copy()
+        n[:, 0] -= 1
+        p[:, 0] -= relevant
+        return Counts(n, p)
 
     def __add__(self, other: Counts) -> Counts:
         """The counts over two disjoint shards of the database, for the same queries."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hashbench.evaluation.counts import Counts
+from hashbench.evaluation.numbers import whole_number
 from hashbench.evaluation.ranking import Ranking
 
 
@@ -69,13 +70,14 @@ def interpolated_precision(counts: Counts, levels: int = 11) -> np.ndarray:
     recall, precision = balls.recall()[valid], balls.precision()[valid]
     ceiling = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
     rows = np.arange(len(recall))
-    wanted = np.linspace(0, 1, levels)
+    wanted = np.linspace(0, 1, whole_number(levels, "levels", 2, "levels of recall"))
     return np.array([ceiling[rows, np.argmax(recall >= level - 1e-12, axis=1)].mean() for level in wanted])
 
 
 def precision_at_curve(counts: Counts, length: int) -> np.ndarray:
     """Mean expected precision at T = 1..length: `(min(length, N),)` float64."""
-    lengths = np.arange(1, min(length, counts.database_size) + 1)
+    length = min(whole_number(length, "length", 1, "items"), counts.database_size)
+    lengths = np.arange(1, length + 1)
     valid = counts.relevant > 0
     return Ranking(Counts(counts.n[valid], counts.p[valid])).expected_hits(lengths) / lengths
 

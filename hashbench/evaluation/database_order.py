@@ -15,7 +15,7 @@ from numba import prange
 from hashbench.evaluation.codes import packed_codes
 from hashbench.evaluation.counts import Counts
 from hashbench.evaluation.jit import njit
-from hashbench.evaluation.labels import parse_labels
+from hashbench.evaluation.labels import by_item, parse_labels
 from hashbench.evaluation.planes import as_words
 from hashbench.evaluation.ranking import divisor
 from hashbench.evaluation.simd import popcount
@@ -28,7 +28,8 @@ class DatabaseOrderRanking:
 
     Args:
         query_codes, database_codes, query_labels, database_labels, bits: as for `evaluate`.
-        counts: the counts of exactly these codes and labels.
+        counts: the counts of exactly these codes and labels, or those without each query itself.
+        leave_one_out: whether they are the latter: query i is item i, and is passed over.
         topk: every cut-off that will be asked for.
         denominator: what `average_precision_at` divides by unless told otherwise.
     """
@@ -44,6 +45,7 @@ class DatabaseOrderRanking:
         topk: tuple[int, ...] = (),
         denominator: str = "retrieved",
         bits: int | None = None,
+        leave_one_out: bool = False,
     ) -> None:
         self.denominator = denominator
         self.size = counts.database_size
@@ -53,14 +55,17 @@ class DatabaseOrderRanking:
         sums = np.zeros((counts.queries, len(lengths), 3))
         queries = as_words(packed_codes(query_codes, bits, "query codes")[0])
         labels = parse_labels(query_labels, len(queries), "query labels")
+        database_labels = by_item(database_labels, len(database_codes), "database labels")
         ranks, hits = np.cumsum(counts.n, axis=1) - counts.n, np.cumsum(counts.p, axis=1) - counts.p
         discounts = 1.0 / np.log2(np.arange(2.0, self.size + 2))
         for start in range(0, len(database_codes), _CHUNK):
             codes, _ = packed_codes(database_codes[start : start + _CHUNK], bits, "database codes")
-            chunk = parse_labels(database_labels[start : start + _CHUNK], len(codes), "database labels")
+            of_chunk = database_labels[start : start + _CHUNK]
+            chunk = parse_labels(of_chunk, len(codes), "database labels", labels)
             single = labels.classes is None
+            own = np.arange(len(queries)) - start if leave_one_out else np.full(len(queries), -1)
             label_rows = [part.values.reshape(len(part), -1).astype(np.uint64) for part in (labels, chunk)]
-            _walk(queries, as_words(codes), *label_rows, single, ranks, hits, np.array(lengths), discounts, sums)
+            _walk(queries, as_words(codes), *label_rows, single, own, ranks, hits, np.array(lengths), discounts, sums)
         self._hits, self._precisions, self._gains = np.moveaxis(sums, 2, 0)
         self._ideal = np.concatenate([[0.0], np.cumsum(discounts)])
 
@@ -96,12 +101,13 @@ class DatabaseOrderRanking:
 
 
 @njit(parallel=True)
-def _walk(queries, database, query_labels, labels, single, ranks, hits, lengths, discounts, sums):
+def _walk(queries, database, query_labels, labels, single, own, ranks, hits, lengths, discounts, sums):
     """Advance every query over one chunk.
 
     Args:
         queries, database: `(Q, W)` and `(n, W)` uint64 words of codes.
         query_labels, labels: uint64 words of labels, or ids in one column if `single`.
+        own: `(Q,)` int64, the item of the chunk that each query passes over; outside the chunk for none.
         ranks, hits: `(Q, K + 1)` int64 cursors: items and relevant items placed so far up to each group's next place.
         lengths: `(T,)` int64 cut-offs in increasing order.
         discounts: `(N,)` float64, nDCG's by rank from 0.
@@ -109,6 +115,8 @@ def _walk(queries, database, query_labels, labels, single, ranks, hits, lengths,
     """
     for q in prange(len(queries)):
         for i in range(len(database)):
+            if i == own[q]:
+                continue
             d = 0
             for w in range(queries.shape[1]):
                 d += np.int64(popcount(queries[q, w] ^ database[i, w]))

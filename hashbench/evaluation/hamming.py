@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,11 @@ from hashbench.evaluation.errors import EvaluationInputError
 from hashbench.evaluation.measure import Options, kept, means, values_of
 from hashbench.evaluation.notebook import metrics_html
 
+QUERIES_FIND_THEMSELVES = (
+    "queries and database are the same items, so each query finds itself first, which raises every number; "
+    "leave_one_out=True leaves it out"
+)
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -27,7 +33,7 @@ class Evaluation:
         per_query: the same names per query, `(Q,)` float64, `map` called `ap`; NaN for queries without a relevant item.
             What is no mean over queries is not there.
         counts: the two histograms.
-        info: what was assumed and how large everything was.
+        info: what was assumed and how large everything was; `leave_one_out` and `queries_are_database` where true.
         curves: name -> array, see `curves.all_curves`; empty unless asked for.
     """
 
@@ -50,6 +56,8 @@ class Evaluation:
         )
         without = info["queries_without_relevant"]
         left_out = [f"{without} queries without a relevant item are left out"] if without else []
+        left_out += ["each query was left out of the database"] if info.get("leave_one_out") else []
+        left_out += [QUERIES_FIND_THEMSELVES] if info.get("queries_are_database") else []
         return metrics_html("Evaluation", self.metrics, [facts, *left_out])
 
 
@@ -61,10 +69,11 @@ def evaluate(
     *,
     bits: int | None = None,
     topk: int | Iterable[int] = (),
-    radii: Iterable[int] = (0, 1, 2),
+    radii: int | Iterable[int] = (0, 1, 2),
     ties: str = "expected",
     denominator: str = "retrieved",
     curves: bool = False,
+    leave_one_out: bool = False,
     device: Any = "cpu",
 ) -> Evaluation:
     """Rank a database by Hamming distance for every query, and measure the ranking exactly, ties included.
@@ -73,7 +82,7 @@ def evaluate(
         query_codes: `(Q, K)` of two levels (bool, 0/1, -1/+1), or packed `(Q, ceil(K / 8))` uint8 with `bits`. Array
             or tensor.
         database_codes: `(N, K)` or packed, likewise. A memory-mapped array is read in chunks.
-        query_labels: `(Q,)` integer class ids, or `(Q, C)` multi-hot.
+        query_labels: `(Q,)` class ids (whole numbers, or words), or `(Q, C)` multi-hot, 0/1 or -1/+1.
         database_labels: `(N,)` or `(N, C)`, in the same form.
         bits: K, if the codes are packed.
         topk: cut-offs T in items for the families over cut-offs: map@T, precision@T, recall@T, ndcg@T.
@@ -84,6 +93,8 @@ def evaluate(
         denominator: what map@T is divided by: 'retrieved' (relevant items among the first T), 'capped' (min(R, T)) or
             'all' (R).
         curves: also compute the curves.
+        leave_one_out: the queries are the database, in the same order, and each is searched in all others. Without it,
+            a query finds itself first; where that is so, `info["queries_are_database"]` says it, and a warning.
         device: see `HammingCounter`.
 
     Returns:
@@ -102,7 +113,8 @@ def evaluate(
     options = Options.checked(topk, radii, ties, denominator)
     counter = HammingCounter(query_codes, query_labels, bits=bits, device=device)
     counter.update(database_codes, database_labels)
-    _check_not_empty(counter.counts)
+    counts = counter.leave_one_out() if leave_one_out else counter.counts
+    _check_not_empty(counts)
     index = None
     if ties == "index":
         index = DatabaseOrderRanking(
@@ -110,19 +122,25 @@ def evaluate(
             database_codes,
             query_labels,
             database_labels,
-            counts=counter.counts,
+            counts=counts,
             topk=options.topk,
             denominator=options.denominator,
             bits=bits,
+            leave_one_out=leave_one_out,
         )
-    return _evaluation(counter.counts, options, index, curves)
+    notes = {"leave_one_out": leave_one_out, "queries_are_database": not leave_one_out and counter.is_own_database}
+    if notes["queries_are_database"]:
+        warnings.warn(QUERIES_FIND_THEMSELVES, stacklevel=2)
+    result = _evaluation(counts, options, index, curves)
+    result.info.update({name: True for name, holds in notes.items() if holds})
+    return result
 
 
 def evaluate_counts(
     counts: Counts,
     *,
     topk: int | Iterable[int] = (),
-    radii: Iterable[int] = (0, 1, 2),
+    radii: int | Iterable[int] = (0, 1, 2),
     ties: str = "expected",
     denominator: str = "retrieved",
     curves: bool = False,

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from hashbench.evaluation.code_set import CodeSet
-from hashbench.evaluation.codes import as_numpy, pack_codes
+from hashbench.evaluation.codes import pack_codes
 from hashbench.evaluation.counts import Counts
 from hashbench.evaluation.database_order import DatabaseOrderRanking
 from hashbench.evaluation.errors import EvaluationInputError, MetricError
 from hashbench.evaluation.metrics import TABLE, Member, Metric, members
+from hashbench.evaluation.numbers import as_numpy, whole_numbers
 from hashbench.evaluation.ranking import DENOMINATORS, ORDERS, Ranking
 
 TIES = (*ORDERS, "index")
@@ -36,8 +37,8 @@ class Options:
     denominator: str
 
     @classmethod
-    def checked(cls, topk: int | Iterable[int], radii: Iterable[int], ties: str, denominator: str) -> Options:
-        """The options as users give them.
+    def checked(cls, topk: int | Iterable[int], radii: int | Iterable[int], ties: str, denominator: str) -> Options:
+        """The options as users give them; whole numbers of any kind.
 
         Raises:
             EvaluationInputError: one is not allowed.
@@ -46,13 +47,8 @@ class Options:
             raise EvaluationInputError(f"ties is {ties!r}: choose one of {', '.join(TIES)}")
         if denominator not in DENOMINATORS:
             raise EvaluationInputError(f"denominator is {denominator!r}: choose one of {', '.join(DENOMINATORS)}")
-        cuts = (topk,) if isinstance(topk, int) else tuple(topk)
-        radii = tuple(radii)
-        if any(T < 1 for T in cuts):
-            raise EvaluationInputError(f"topk holds {min(cuts)}: a cut-off counts items, so give 1 or more")
-        if any(r < 0 for r in radii):
-            raise EvaluationInputError(f"radii hold {min(radii)}: a radius counts bits, so give 0 or more")
-        return cls(cuts, radii, ties, denominator)
+        cuts = whole_numbers(topk, "a cut-off in topk", 1, "items")
+        return cls(cuts, whole_numbers(radii, "a radius in radii", 0, "bits"), ties, denominator)
 
 
 def values_of(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from hashbench.evaluation.code_set import CodeSet
-from hashbench.evaluation.codes import as_numpy, binarize, packed_codes
+from hashbench.evaluation.codes import binarize, packed_codes
 from hashbench.evaluation.errors import EvaluationInputError
 from hashbench.evaluation.measure import means_of_outputs, of_codes, sums_of_outputs
+from hashbench.evaluation.numbers import as_numpy
 
 
 def code_quality(outputs: Any = None, codes: Any = None, *, bits: int | None = None) -> dict[str, float]:

@@ -3,7 +3,7 @@
 Notation of one group, the items at one distance: n items, p of them relevant; N0 items and P0 relevant ones lie
 strictly closer; t is how many places of the group lie inside the cut-off. A group's share of a metric is a sum over its
 places, and its order is unknown: `expected` averages over all orders, `best` puts the relevant items first, `worst`
-last.
+last (but for AP@T divided by the hits retrieved: see `hits`).
 
 Sources: McSherry & Najork, Computing Information Retrieval Performance Measures Efficiently in the Presence of Tied
 Scores, ECIR 2008; He, Cakir, Bargal & Sclaroff, Hashing as Tie-Aware Learning to Rank, CVPR 2018.
@@ -19,6 +19,7 @@ from hashbench.evaluation.counts import Counts
 from hashbench.evaluation.errors import EvaluationInputError
 from hashbench.evaluation.harmonic import harmonic_difference
 from hashbench.evaluation.hits import mean_precision_of_hits
+from hashbench.evaluation.numbers import whole_number
 
 ORDERS = ("expected", "best", "worst")
 DENOMINATORS = ("retrieved", "capped", "all")
@@ -125,9 +126,7 @@ class Ranking:
 
     def cut(self, T: int) -> CutOff:
         """Where the ranking is cut after T places (after N, if T is beyond it)."""
-        if T < 1:
-            raise EvaluationInputError(f"the cut-off is {T}: it counts items, so give 1 or more")
-        length = min(int(T), self.size)
+        length = min(whole_number(T, "the cut-off", 1, "items"), self.size)
         group = np.argmax(length <= self._N, axis=1)
         rows = np.arange(len(group))
         n, p = self._n[rows, group], self._p[rows, group]

@@ -14,6 +14,7 @@ import numpy as np
 from hashbench.evaluation.codes import check_packed
 from hashbench.evaluation.errors import EvaluationInputError
 from hashbench.evaluation.jit import njit
+from hashbench.evaluation.numbers import whole_number
 from hashbench.evaluation.planes import as_words
 from hashbench.evaluation.simd import popcount
 
@@ -52,8 +53,8 @@ class HammingSearch:
     """
 
     def __init__(self, codes: Any, bits: int) -> None:
-        self._words = as_words(check_packed(codes, bits, "database codes"))
-        self.bits = bits
+        self.bits = whole_number(bits, "bits", 1, "bits of a code")
+        self._words = as_words(check_packed(codes, self.bits, "database codes"))
         if len(self._words) == 0:
             raise EvaluationInputError("the database is empty: give at least one database code")
 
@@ -74,6 +75,7 @@ class HammingSearch:
             draw: chooses which items of the last distance are listed if not all are; None takes the first ones in
                 database order. Items of one distance are listed in database order either way.
         """
+        top = whole_number(top, "top", 0, "items")
         if not 1 <= top <= len(self):
             raise EvaluationInputError(f"top is {top}: the database has {len(self)} items, so give 1 to {len(self)}")
         distances = self.distances(query)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hashbench.evaluation.errors import EvaluationInputError
+from hashbench.evaluation.numbers import whole_number
 
 _DRAWS = 1 << 22
 
@@ -92,6 +93,7 @@ def _resampled_means(values: np.ndarray, level: float, samples: int, seed: int) 
         raise EvaluationInputError(f"level is {level}: give a coverage between 0 and 1, such as 0.95")
     if len(values) == 0:
         raise EvaluationInputError("no query has a value to resample: every one is NaN or there are none")
+    samples = whole_number(samples, "samples", 1, "resamples")
     rng = np.random.default_rng(seed)
     rows = max(1, _DRAWS // len(values))
     means = [

@@ -23,12 +23,18 @@ DISJOINT = (
 )
 """Pairs of roles that share no row. Queries are never in the set they are searched in, nor trained on."""
 
+_ROOM = 220
+"""Characters of a message for what is wrong."""
+
 
 class SplitError(UserError):
-    """A split that breaks a rule. `problems` lists every breach; the message is one line with all of them."""
+    """A split that breaks a rule. `problems` lists every breach; the message is one line with the first ones."""
 
     def __init__(self, name: str, problems: list[str]) -> None:
-        super().__init__(f"split {name}: {'; '.join(problems)}; correct the split")
+        shown = [phrase for place, phrase in enumerate(problems) if len("; ".join(problems[: place + 1])) < _ROOM]
+        shown = shown or problems[:1]
+        more = [f"and {len(problems) - len(shown)} more"] if len(problems) > len(shown) else []
+        super().__init__(f"split {name}: {'; '.join(shown + more)}; correct the split")
         self.problems = problems
 
 

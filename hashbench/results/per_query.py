@@ -75,12 +75,22 @@ def per_query(run: RunFolder, metric: str) -> Floats:
     name = known.kept_as if known else metric
     with run.open_per_query() as file:
         if name in file.names:
-            values = file.read(name)
-            if values.ndim != 1 or values.dtype.kind not in "biuf":
+            shape, _, dtype = file.header(name)
+            queries = _queries(run, shape)
+            if shape != (queries,) or dtype.kind not in "biuf":
+                each = "each query" if queries is None else f"each of {queries} queries"
                 raise UserError(
-                    f"{run.per_query_path}: {name} is {values.dtype} {values.shape}, not a number for each query: "
-                    "run it again."
+                    f"{run.per_query_path}: {name} is {dtype} {shape}, not a number for {each}: run it again."
                 )
-            return values.astype(np.float64, copy=False)
+            return file.read(name).astype(np.float64, copy=False)
         names = [one.name if (one := find_kept(entry)) else entry for entry in file.names]
     raise NotPerQueryError(f"{metric!r} is not kept for each query. {did_you_mean(metric, names)}")
+
+
+def _queries(run: RunFolder, shape: tuple[int, ...]) -> int | None:
+    """How many test queries a run had, by its result; in results that do not say, the length of a vector."""
+    evaluation = run.record.selection.get("evaluation")
+    queries = evaluation.get("queries") if isinstance(evaluation, dict) else None
+    if isinstance(queries, int):
+        return queries
+    return shape[0] if len(shape) == 1 else None

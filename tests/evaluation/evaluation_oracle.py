@@ -75,7 +75,7 @@ def cases(draw, max_items: int = 6, max_bits: int = 4, queries: int = 1):
     database = rng.random((items, bits)) < {"random": 0.5, "all tied": 0.0, "skewed": 0.15}[shape]
     codes = rng.random((queries, bits)) < 0.5
     if draw(st.booleans()):
-        classes = draw(st.integers(1, 70))
+        classes = draw(st.integers(2, 70))  # one column would be ids
         query_labels, labels = (rng.random((rows, classes)) < min(1, 1.5 / classes) for rows in (queries, items))
         if draw(st.booleans()):
             labels[rng.integers(items), :] = query_labels[0, :] = True

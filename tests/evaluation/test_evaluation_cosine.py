@@ -128,7 +128,7 @@ def test_length_and_the_sign_of_zero_do_not_matter_and_zero_vectors_have_cosine_
         ({"query_labels": [7, 7]}, "no query has a relevant item"),
         ({"query_labels": [1]}, "query labels are 1, their codes 2"),
         ({"database_labels": np.eye(4)}, "give both in one form"),
-        ({"topk": 0}, "a cut-off counts items"),
+        ({"topk": 0}, "it counts items"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(change, message):

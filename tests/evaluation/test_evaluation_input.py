@@ -23,6 +23,9 @@ from hashbench.evaluation import (
 from hashbench.evaluation.conventions import Convention
 from hashbench.evaluation.ranking import Ranking
 
+# Queries and database are one set in most calls.
+pytestmark = pytest.mark.filterwarnings("ignore:queries and database are the same items")
+
 BITS = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 1], [0, 0, 0]])
 IDS = np.array([0, 1, 0, 1])
 ONE_HOT = np.eye(2, dtype=int)[IDS]
@@ -69,24 +72,31 @@ def test_labels_as_ids_and_as_one_hot_are_one():
     [
         ({"query_codes": BITS - 1}, "query codes hold"),
         ({"query_codes": BITS + 1}, "query codes hold the value 2: codes have two levels"),
-        ({"database_codes": BITS * 0.7}, "database codes hold the value 0.7.*binarize"),
+        (
+            {"database_codes": BITS * 0.7},
+            r"hold the value 0.7: .*if 0.0 and 0.7 are the two levels, give codes == 0.7$",
+        ),
+        ({"database_codes": BITS - 0.3}, "database codes hold the value -0.3.*binarize"),
         ({"database_codes": np.where(BITS, np.nan, 1.0)}, "database codes hold the value nan"),
         ({"query_codes": np.array([[-1, 0, 1]] * 4)}, "-1, 0 and 1 together"),
         ({"query_codes": pack_codes(BITS)}, "pass bits= if they are packed"),
         ({"query_codes": BITS.astype(str)}, "query codes have type <U"),
         ({"query_codes": BITS[0]}, r"query codes have shape \(3,\)"),
+        ({"database_codes": np.array(1)}, r"database codes have shape \(\)"),
+        ({"database_codes": 1}, r"database codes have shape \(\)"),
         ({"query_codes": np.empty((4, 0))}, "K of at least 1"),
         ({"database_codes": np.ones((4, 5))}, "query codes have 3 bits, database codes 5"),
         ({"bits": 3}, r"query codes are int64 of shape \(4, 3\): 3 bits packed are uint8 of shape \(N, 1\)"),
         ({"query_codes": np.full((4, 1), 8, np.uint8), "bits": 3}, "bits set beyond bit 3"),
-        ({"bits": 0}, "bits is 0"),
+        ({"bits": 0}, "bits is 0: it counts bits of a code, so give 1 or more"),
         ({"query_labels": None}, "query labels are missing"),
         ({"database_labels": None}, "database labels are missing"),
         ({"query_labels": IDS[:3]}, "query labels are 3, their codes 4"),
         ({"database_labels": IDS[:3]}, "database labels are 3, their codes 4"),
         ({"query_labels": -IDS}, "query labels hold the negative id -1"),
-        ({"query_labels": IDS * 0.5}, "query labels are float64: class ids are integers"),
-        ({"query_labels": IDS.astype(str)}, "query labels are <U"),
+        ({"query_labels": IDS * 0.5}, "query labels hold 0.5: class ids are whole numbers"),
+        ({"query_labels": IDS.astype(str)}, "query labels are words, database labels class ids"),
+        ({"query_labels": IDS.astype(complex)}, "query labels are complex128"),
         ({"query_labels": ONE_HOT * 2}, "query labels hold the value 2"),
         ({"query_labels": ONE_HOT}, "query labels are multi-hot with 2 classes, database labels class ids"),
         ({"query_labels": ONE_HOT, "database_labels": np.eye(3, dtype=int)[IDS]}, "with 2 classes, .* with 3 classes"),
@@ -95,8 +105,8 @@ def test_labels_as_ids_and_as_one_hot_are_one():
         ({"database_labels": IDS + 5}, "no query has a relevant item"),
         ({"ties": "first"}, "ties is 'first': choose one of expected, best, worst, index"),
         ({"denominator": "R"}, "denominator is 'R': choose one of retrieved, capped, all"),
-        ({"topk": [0]}, "topk holds 0"),
-        ({"radii": [-1]}, "radii hold -1"),
+        ({"topk": [0]}, "topk is 0: it counts items"),
+        ({"radii": [-1]}, "radii is -1: it counts bits"),
         ({"device": "abacus"}, "device abacus cannot be used"),
     ],
 )

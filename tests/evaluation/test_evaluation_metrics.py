@@ -189,3 +189,19 @@ def test_retrieved_denominator_of_a_huge_group_is_stable(T):
 def test_counts_with_other_queries_do_not_add():
     with pytest.raises(EvaluationInputError, match="same queries"):
         Counts(np.zeros((1, 2), int), np.zeros((1, 2), int)) + Counts(np.zeros((2, 2), int), np.zeros((2, 2), int))
+
+
+def test_relevant_items_first_is_not_the_best_order_where_the_hits_retrieved_divide():
+    """The example of docs/evaluation.md: a relevant item that comes in late lowers the mean precision of the hits."""
+    database = np.array([[0, 0, 0], [0, 0, 1], [0, 1, 1], [1, 1, 0]])
+    case = np.zeros((1, 3)), database, [1], np.array([1, 0, 1, 0])
+    by_denominator = {name: evaluate(*case, topk=3, denominator=name).metrics for name in DENOMINATORS}
+    for found in by_denominator.values():
+        assert (found["precision@3_best"], found["precision@3_worst"]) == pytest.approx((2 / 3, 1 / 3))
+    first, last = (1 + 2 / 3) / 2, 1.0
+    retrieved = by_denominator["retrieved"]
+    assert (retrieved["map@3_best"], retrieved["map@3"], retrieved["map@3_worst"]) == pytest.approx(
+        (last, (first + last) / 2, first)
+    )
+    assert by_denominator["capped"]["map@3_best"] == pytest.approx(first)
+    assert by_denominator["capped"]["map@3_worst"] == pytest.approx(last / 2)

@@ -91,3 +91,12 @@ def test_what_is_no_number_for_each_query_is_a_problem(store, tmp_path: Path, va
     (problem,) = found.problems
     assert problem.startswith(f"{paths[0]}: ap is ")
     assert found.values == {}
+
+
+def test_values_of_more_queries_than_the_run_had_are_not_read(tmp_path: Path, make_record, store_record) -> None:
+    record = make_record("dsh", selection={"evaluation": {"queries": 3}})
+    folder = store_record(tmp_path, record)
+    folder.write_per_query({"ap": np.zeros(3), "precision@r2": np.zeros(4)})
+    assert len(per_query(folder, "map")) == 3
+    with pytest.raises(UserError, match=r"precision@r2 is float64 \(4,\), not a number for each of 3 queries"):
+        per_query(folder, "precision@r2")

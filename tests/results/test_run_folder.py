@@ -202,7 +202,7 @@ def codes(bits: int = 12, rows: int = 5) -> dict:
         "query_codes": packed[:2],
         "database_codes": packed,
         "bits": bits,
-        "query_labels": np.array([0, 1]),
+        "query_labels": np.eye(2, 3, dtype=np.uint8),
         "database_labels": np.eye(rows, 3, dtype=np.uint8),
         "query_index": np.array([7, 9]),
         "database_index": np.arange(rows),
@@ -298,7 +298,19 @@ def test_a_run_that_keeps_no_outputs_or_no_codes_says_so(folder: RunFolder, make
         ({"bits": 17}, "do not fit together (query_codes: uint8 (2, 2), want uint8 (rows, 3))"),
         ({"bits": "twelve"}, "do not fit together"),
         ({"bits": np.arange(2)}, "do not fit together"),
-        ({"query_index": np.int64(3)}, "do not fit together (query_index: (), query_codes has 2 rows)"),
+        (
+            {"query_index": np.int64(3)},
+            "do not fit together (query_index: int64 (), want integers of 2 rows, as query_codes)",
+        ),
+        ({"query_index": np.array([0.5, 1.5])}, "(query_index: float64 (2,), want integers of 2 rows"),
+        ({"database_labels": np.full((5, 3), np.nan)}, "(database_labels: float64 (5, 3), want integers of 5 rows"),
+        ({"database_labels": np.arange(5)}, "(query_labels: uint8 (2, 3), want columns as database_labels (5,))"),
+        ({"database_labels": np.uint8(1)}, "(database_labels: uint8 (), want integers of 5 rows"),
+        ({"database_codes": np.float32(1)}, "(database_codes: float32 (), want uint8 (rows, 2))"),
+        ({"database_codes": np.full((5, 2), 255, np.uint8)}, "(database_codes: bits are set beyond bit 12)"),
+        ({"bits": np.nan}, "(bits: float64 (), want one integer)"),
+        ({"bits": 12.7}, "(bits: float64 (), want one integer)"),
+        ({"bits": 0}, "(bits: 0, want 1 or more)"),
         ({"database_labels": None}, "it lacks database_labels; there is query_codes"),
     ],
 )
@@ -310,6 +322,23 @@ def test_stored_codes_that_do_not_fit_together_are_one_line(folder: RunFolder, c
         folder.read_codes()
     assert one_line(caught.value).startswith(f"{folder.codes_path}: ")
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"query_outputs": np.float32(1)}, "query_outputs: float32 (), want real numbers (at most 2, bits)"),
+        ({"query_outputs": np.array(["a"])}, "query_outputs: <U1 (1,)"),
+        ({"query_outputs": np.zeros((3, 12))}, "query_outputs: float64 (3, 12)"),
+        ({"query_index": np.float64(1)}, "query_index: float64 (), want integers (queries,)"),
+    ],
+)
+def test_stored_outputs_of_another_form_are_one_line(folder: RunFolder, change: dict, said: str) -> None:
+    folder.path.mkdir(parents=True)
+    np.savez(folder.codes_path, **codes() | {"query_outputs": np.zeros((2, 12))} | change)
+    with pytest.raises(UserError) as caught:
+        folder.read_query_outputs()
+    assert said in one_line(caught.value)
 
 
 @pytest.mark.parametrize("cut", [0, 10, 700, -1])
