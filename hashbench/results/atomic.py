@@ -63,5 +63,5 @@ def write_errors_explained(path: Path) -> Iterator[None]:
         if error.errno == errno.EPIPE:
             raise RunFailedError(f"writing {path} failed: whoever read from it is gone.") from error
         raise RunFailedError(
-            f"writing {path} failed: {reason}. Free space or use another disk, then resume."
+            f"writing {path} failed: {reason}. Free space or use another disk, then try again."
         ) from error

@@ -145,7 +145,7 @@ class RunFolder:
         Raises:
             UserError: the run is absent, or the file is missing or corrupt.
         """
-        if not self.spec_path.is_file():
+        if not self.spec_path.exists():
             if self.state == "finished":
                 raise UserError(f"{self.spec_path}: missing, though the run is finished: run it again.")
             raise UserError(f"{self.path}: there is no run to resume: start it without --resume.")
@@ -304,11 +304,11 @@ class RunFolder:
             UserError: something cannot be deleted.
         """
         with write_errors_explained(self.path):
-            self.result_path.unlink(missing_ok=True)
+            delete_at_once(self.result_path)
             flush(self.path)
             for entry in sorted(self.path.iterdir()):
                 if not entry.name.startswith(".") and entry.name not in (layout.LOG, layout.SPEC):
                     delete_at_once(entry)
-            self.spec_path.unlink(missing_ok=True)
+            delete_at_once(self.spec_path)
         for name in ("spec", "record", "codes", "per_query"):
             self.__dict__.pop(name, None)
