@@ -8,11 +8,10 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from kill_states import contents, killed_everywhere, leftovers
+from whole import assert_whole_runs, runs_below, store_with_codes
 
-from hashbench.results.codes import RunCodes
 from hashbench.results.find import find_runs
 from hashbench.results.folder import RunFolder
 from hashbench.tuning.study import load_study
@@ -46,26 +45,6 @@ def again(state: Path, cli: Cli, *words: object) -> None:
     assert leftovers(state) == []
 
 
-def store(root: Path, record) -> None:
-    """A finished run with codes."""
-    random = np.random.default_rng(record.seed)
-    run = RunFolder.at(root, record.protocol, record.method, record.bits, record.seed)
-    with run.claim():
-        run.write_spec({})
-        run.write_codes(
-            RunCodes(
-                query_codes=random.integers(0, 256, (4, 2), dtype=np.uint8),
-                database_codes=random.integers(0, 256, (9, 2), dtype=np.uint8),
-                query_labels=np.arange(4) % 3,
-                database_labels=np.arange(9) % 3,
-                query_index=np.arange(4),
-                database_index=np.arange(9),
-                bits=16,
-            )
-        )
-        run.write_result(record)
-
-
 # --- tables and pages
 
 
@@ -73,10 +52,10 @@ def test_tables_and_pages_of_a_leaderboard_are_the_old_or_the_new(work: Path, cl
     names = ("l.csv", "l.md", "l.tex", "l.html")
     words = ("leaderboard", "runs", "--csv", "l.csv", "--markdown", "l.md", "--latex", "l.tex", "--html", "l.html")
     for seed in (0, 1):
-        store(work / "runs", make_record(seed=seed))
+        store_with_codes(work / "runs", make_record(seed=seed))
     assert cli(*words)[0] == 0
     old = contents(work)
-    store(work / "runs", make_record("csq"))
+    store_with_codes(work / "runs", make_record("csq"))
     states = states_of(work, cli, *words)
     new = contents(work)
     assert len(states) > 3 * len(names), "before, half and whole, of each file"
@@ -109,14 +88,14 @@ def test_a_new_method_is_complete_after_the_same_command(work: Path, cli: Cli) -
 def test_figures_are_all_there_or_the_index_is_not(work: Path, cli: Cli, make_record, chosen, before: str) -> None:
     words = ("figures", "runs", "--out", "f", "--kinds", "training,topk", "--format", "png")
     history = [{"epoch": epoch, "loss": 1 / epoch, "val_map": epoch / 10} for epoch in (1, 2)]
-    store(work / "runs", make_record(history=history))
+    store_with_codes(work / "runs", make_record(history=history))
     if before == "empty":
         (work / "f").mkdir()
     if before == "older":
         assert cli(*words)[0] == 0
         (work / "f" / "mine.txt").write_text("mine")
     old = contents(work / "f") if before == "older" else {}
-    store(work / "runs", make_record("csq", history=history))
+    store_with_codes(work / "runs", make_record("csq", history=history))
     states = states_of(work, cli, *words)
     new = contents(work / "f")
     assert "index.md" in new
@@ -159,25 +138,6 @@ def test_an_export_is_complete_or_counts_as_none(work: Path, cli: Cli, chosen, b
 
 
 # --- runs
-
-
-def assert_whole_runs(out: Path, whole: dict[str, RunFolder]) -> None:
-    """What is there is unfinished, or is what the undisturbed command made."""
-    found = find_runs(out) if out.exists() else None
-    assert found is None or found.problems == []
-    for run in found.runs if found else []:
-        expected = whole[str(run.path.relative_to(out))]
-        assert run.record.metrics == expected.record.metrics
-        assert run.record.selection == expected.record.selection
-        assert {name: list(values) for name, values in run.per_query.items()} == {
-            name: list(values) for name, values in expected.per_query.items()
-        }
-        for name, array in run.codes.arrays().items():
-            assert np.array_equal(array, expected.codes.arrays()[name]), name
-
-
-def runs_below(out: Path) -> dict[str, RunFolder]:
-    return {str(run.path.relative_to(out)): run for run in find_runs(out).runs}
 
 
 @pytest.mark.parametrize(
