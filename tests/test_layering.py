@@ -13,7 +13,8 @@ PACKAGE = REPOSITORY / "hashbench"
 
 MAY_IMPORT = {
     "errors": "",
-    "atomic": "",
+    "special_file": "",
+    "atomic": "special_file",
     "npz": "errors",
     "cache": "errors atomic",
     "evaluation": "",
@@ -26,10 +27,10 @@ MAY_IMPORT = {
     "results": "errors atomic npz evaluation",
     "engine": "errors atomic cache evaluation models catalog registry data backbones protocol results",
     "testing": "errors models catalog registry data backbones engine",
-    "deploy": "errors npz evaluation models catalog data protocol results engine",
+    "deploy": "errors atomic npz evaluation models catalog data protocol results engine",
     "sweeps": "errors catalog registry results engine",
     "tuning": "errors evaluation catalog registry data results engine sweeps",
-    "report": "errors evaluation results tuning",
+    "report": "errors atomic evaluation results tuning",
     "reproduce": "errors evaluation catalog results",
 }
 """Folder or module of hashbench -> those it may import, itself aside. In order: each imports only what stands above it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -76,6 +77,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        os.getcwd()  # everything looks there
+    except OSError as error:
+        return _fail(f"the working folder cannot be used ({error.strerror}): it is gone? Change to another", 2)
     try:
         words = list(arguments) if arguments is not None else sys.argv[1:]
         result = program(words[0] if words else None)(args=words, standalone_mode=False)

@@ -21,19 +21,17 @@ def export(
     import_: Imports = None,
 ) -> None:
     """Write packed codes, rows, a faiss index and the encoder of a finished run to a folder, with a README."""
-    from hashbench.errors import UserError
     from hashbench.results.find import open_run
 
     finished = open_run(run)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"--out {out}: it exists and is not an empty folder; name a new one")
 
     from hashbench.catalog import load_catalog
     from hashbench.cli.progress import reporter
     from hashbench.deploy.encode_run import load_encoder
-    from hashbench.deploy.export_run import export_run
+    from hashbench.deploy.export_run import check_new, export_run
     from hashbench.deploy.run_data import RunData, row_paths
 
+    check_new(out)  # before the work
     plugins = tuple(plugin or ())
     catalog = load_catalog(plugins, imports=import_ or ())
     encoder = load_encoder(

@@ -34,6 +34,7 @@ def new_method(
     from hashbench.catalog.catalog import LOCAL_FILE_NAME
     from hashbench.cli.method_templates import ENTRY, METHOD, TEST
     from hashbench.errors import UserError
+    from hashbench.results.atomic import write_errors_explained, write_text
 
     _check_name(name)
     if out.exists() and not out.is_dir():
@@ -43,25 +44,29 @@ def new_method(
     if name in catalog.methods:
         raise UserError(f"a method {name} exists already: {catalog.sources['methods', name]}; choose another name")
     words = {"name": name, "class_name": "".join(part[:1].upper() + part[1:] for part in name.split("_"))}
-    files = {out / f"{name}.py": METHOD[kind.value], out / f"test_{name}.py": TEST}
-    for path in files:
-        if path.exists():
+    templates = {out / f"{name}.py": METHOD[kind.value], out / f"test_{name}.py": TEST}
+    files = {path: template.substitute(words) for path, template in templates.items()}
+    for path, text in files.items():
+        if path.exists() and not _holds(path, text):  # what a killed call wrote is written again
             raise UserError(f"{path} exists already: choose another name or another folder with --out")
-    if importlib.util.find_spec(name) is not None:
+    module = importlib.util.find_spec(name)
+    if module is not None and Path(module.origin or "").resolve() != (out / f"{name}.py").resolve():
         raise UserError(f"{name} is the name of an installed Python module, which {name}.py would hide: choose another")
     entry = ENTRY[kind.value].substitute(words)
     content = _with_entry(registry, entry)
-    try:
+    with write_errors_explained(out):
         out.mkdir(parents=True, exist_ok=True)
-        for path, template in files.items():
-            path.write_text(template.substitute(words), encoding="utf-8")
-        registry.write_text(content, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"--out {out}: {error.strerror}") from error
+    for path, text in {**files, registry: content}.items():  # the entry last: what it names is there
+        write_text(path, text)
     for path in (*files, registry):
         typer.echo(f"wrote {path}")
     place = "" if out == Path(".") else f"cd {out}; "
     typer.echo(f"next: {place}pytest; hashbench run --method {name} --epochs 1")
+
+
+def _holds(path: Path, text: str) -> bool:
+    """Whether a path is a file of exactly this text."""
+    return path.is_file() and path.read_bytes() == text.encode()
 
 
 def _check_name(name: str) -> None:

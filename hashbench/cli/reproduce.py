@@ -82,7 +82,7 @@ def _work(plan: Plan, make_executor: Callable[[], Executor], out: Path) -> None:
     from hashbench.reproduce.plan import run_key
     from hashbench.reproduce.rows import make_rows
     from hashbench.reproduce.write import to_csv, to_markdown
-    from hashbench.results.atomic import write_text
+    from hashbench.results.atomic import write_errors_explained, write_text
     from hashbench.sweeps.known_runs import KnownRuns
     from hashbench.sweeps.sweep import sweep
 
@@ -95,7 +95,8 @@ def _work(plan: Plan, make_executor: Callable[[], Executor], out: Path) -> None:
     rows = make_rows(plan, records)
     text = to_markdown(plan, rows, records.values(), [str(failure) for failure in outcome.failed])
     stem = f"{plan.name}-{plan.budget}"
-    out.mkdir(parents=True, exist_ok=True)
+    with write_errors_explained(out):
+        out.mkdir(parents=True, exist_ok=True)
     write_text(out / f"{stem}.md", text)
     write_text(out / f"{stem}.csv", to_csv(plan.name, plan.budget, rows))
     typer.echo(text)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import warnings
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -54,25 +54,28 @@ def deployed(encoder: RunEncoder, sample: Tensor) -> Deployed:
     return Deployed(module, encoder.run.codes.bits).eval()
 
 
-def write_encoder(module: Deployed, sample: Tensor, path: Path) -> None:
-    """Write a module with torch.export, for batches of any size.
+def encoder_file(module: Deployed, sample: Tensor) -> bytes:
+    """A module as a file of torch.export, for batches of any size.
+
+    It is made in memory: torch's own writer ends the whole process where a disk is full.
 
     Raises:
         NotExportedError: torch cannot follow the network.
     """
+    file = io.BytesIO()
     batch = torch.export.Dim("batch", min=1, max=2**16)
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's notices about its own internals
             program = torch.export.export(module, (sample,), dynamic_shapes=({0: batch},), strict=False)
-            torch.export.save(program, path)
+            torch.export.save(program, file)
     except (RuntimeError, ValueError, TypeError, AttributeError, NotImplementedError, AssertionError) as error:
-        path.unlink(missing_ok=True)
         reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise NotExportedError(f"torch.export does not follow the network ({reason})") from error
+    return file.getvalue()
 
 
-def run_encoder_file(path: Path, rows: Tensor) -> np.ndarray:
-    """What the file gives for some rows: (n, ceil(K/8)) uint8."""
+def run_encoder_file(content: bytes, rows: Tensor) -> np.ndarray:
+    """What such a file gives for some rows: (n, ceil(K/8)) uint8."""
     with torch.no_grad():
-        return torch.export.load(path).module()(rows).numpy()
+        return torch.export.load(io.BytesIO(content)).module()(rows).numpy()

@@ -5,37 +5,45 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-from hashbench.atomic import atomic_write
+from hashbench.atomic import atomic_write, flush
 from hashbench.errors import RunFailedError, UserError
 
 _WRONG_PLACE = {
     errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
+    errno.EBADF,
+    errno.EBUSY,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
     errno.ENOENT,
     errno.ENOTDIR,
-    errno.EISDIR,
-    errno.EEXIST,
-    errno.ENAMETOOLONG,
-    errno.ELOOP,
+    errno.ENOTEMPTY,
+    errno.ENXIO,
+    errno.EPERM,
+    errno.EROFS,
 }
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path` so that a reader, at any moment, sees the old file or the whole new one.
 
+    Every file that a command writes is written by this: see `hashbench.atomic.atomic_write` for links, rights, pipes
+    and devices.
+
     Raises:
         UserError: the place cannot be written to (rights, read-only, no such folder).
         RunFailedError: the disk is full or failed; nothing is left under `path` that was not there before.
     """
-    if path.is_dir():
-        raise UserError(f"cannot write to {path}: it is a folder. Name a file in it.")
-    with write_errors_explained(path), atomic_write(path) as file:
-        file.write(content)
-    flush_folder(path.parent)
+    with write_errors_explained(path):
+        if path.is_dir():
+            raise UserError(f"cannot write to {path}: it is a folder. Name a file in it.")
+        with atomic_write(path) as file:
+            file.write(content)
+    flush(Path(os.path.realpath(path)).parent)
 
 
 def write_text(path: Path, content: str) -> None:
@@ -52,16 +60,8 @@ def write_errors_explained(path: Path) -> Iterator[None]:
         reason = error.strerror or str(error)
         if error.errno in _WRONG_PLACE:
             raise UserError(f"cannot write to {path}: {reason}. Name a folder that can be written to.") from error
+        if error.errno == errno.EPIPE:
+            raise RunFailedError(f"writing {path} failed: whoever read from it is gone.") from error
         raise RunFailedError(
-            f"writing {path} failed: {reason}. Free space or use another disk, then resume."
+            f"writing {path} failed: {reason}. Free space or use another disk, then try again."
         ) from error
-
-
-def flush_folder(folder: Path) -> None:
-    """Make a rename survive a power cut, where the system lets a folder be flushed (Windows does not)."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import stat
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,8 +39,8 @@ class Found(NamedTuple):
 def find_runs(roots: str | Path | Sequence[str | Path]) -> Found:
     """Read every result below `roots` (run folders, or folders of them). Hidden folders are passed over.
 
-    A folder that is reached twice, through overlapping roots, counts once. The same run in two folders (equal row and
-    seed) counts once and is a problem.
+    Links to folders are followed, after all else below a root. A folder that is reached twice, through overlapping
+    roots or by a link, counts once. The same run in two folders (equal row and seed) counts once and is a problem.
 
     Raises:
         UserError: a root that is no folder.
@@ -46,14 +48,9 @@ def find_runs(roots: str | Path | Sequence[str | Path]) -> Found:
     runs: dict[str, RunFolder] = {}
     problems: list[str] = []
     unfinished = 0
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for root in map(Path, [roots] if isinstance(roots, (str, Path)) else roots):
-        real_root = root.resolve()
-        for run, finished in _run_folders(root, problems):
-            real = real_root / run.path.relative_to(root)  # no link is followed below a root
-            if real in seen:
-                continue
-            seen.add(real)
+        for run, finished in _run_folders(root, seen, problems):
             if not finished:
                 unfinished += 1
                 continue
@@ -111,22 +108,49 @@ def open_run(folder: str | Path) -> RunFolder:
 def _is(run: RunFolder, identity: Mapping[str, Any], fingerprint: str | None) -> bool:
     try:
         return run.identity == identity and fingerprint in (None, run.spec.get("fingerprint"))
-    except UserError:  # a corrupt spec.json is no run's
+    except (UserError, OSError):  # a spec.json that is corrupt or cannot be read is no run's
         return False
 
 
-def _run_folders(root: Path, problems: list[str]) -> Iterator[tuple[RunFolder, bool]]:
-    """Run folders at or below `root` in the order of their names, each with whether it is finished."""
-    if not root.exists():
-        raise UserError(f"{root}: no such folder. Name the folder given to `hashbench run --out` (default: runs).")
-    if not root.is_dir():
-        raise UserError(f"{root}: not a folder. Name the folder given to `hashbench run --out` (default: runs).")
+def _run_folders(root: Path, seen: set[str], problems: list[str]) -> Iterator[tuple[RunFolder, bool]]:
+    """Run folders at or below `root` in the order of their names, each with whether it is finished.
+
+    Args:
+        root: where to look.
+        seen: resolved paths of folders that were looked through; they are passed over. Grows.
+        problems: one line for each folder that cannot be read. Grows.
+    """
+    _check_root(root)
 
     def unreadable(error: OSError) -> None:
         problems.append(f"{error.filename}: cannot be read: {error.strerror}.")
 
-    for parent, folders, files in os.walk(root, onerror=unreadable):
-        if RESULT in files or SPEC in files:
-            yield RunFolder(parent), RESULT in files
-            folders.clear()
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    found: list[tuple[RunFolder, bool]] = []
+    starts = deque([str(root)])  # links are followed last: a folder is better known by its own path
+    while starts:
+        start = starts.popleft()
+        resolved = os.path.realpath(start)
+        for parent, folders, files in os.walk(start, onerror=unreadable):
+            here = resolved + parent[len(start) :]
+            names = {*files, *folders}
+            if here in seen:
+                folders.clear()
+            elif RESULT in names or SPEC in names:
+                found.append((RunFolder(parent), RESULT in names))
+                folders.clear()
+            seen.add(here)
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            starts += [path for name in folders if os.path.islink(path := os.path.join(parent, name))]
+    yield from sorted(found, key=lambda run: run[0].path.parts)
+
+
+def _check_root(root: Path) -> None:
+    advice = "Name the folder given to `hashbench run --out` (default: runs)."
+    try:
+        is_folder = stat.S_ISDIR(root.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(f"{root}: no such folder. {advice}") from None
+    except OSError as error:
+        raise UserError(f"{str(root)[:100]}: cannot be read: {error.strerror}. {advice}") from error
+    if not is_folder:
+        raise UserError(f"{root}: not a folder. {advice}")

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from hashbench.atomic import delete_at_once, delete_leftovers
+from hashbench.atomic import delete_at_once, delete_leftovers, flush
 from hashbench.errors import UserError
 from hashbench.evaluation.notebook import metrics_html
 from hashbench.npz import NpzReader, npz_bytes, open_npz
 from hashbench.results import layout
-from hashbench.results.atomic import flush_folder, write_bytes, write_errors_explained, write_text
+from hashbench.results.atomic import write_bytes, write_errors_explained, write_text
 from hashbench.results.claim import claimed, is_claimed
 from hashbench.results.codes import QueryOutputs, RunCodes, read_codes, read_query_outputs
 from hashbench.results.flat import differences
@@ -145,7 +145,7 @@ class RunFolder:
         Raises:
             UserError: the run is absent, or the file is missing or corrupt.
         """
-        if not self.spec_path.is_file():
+        if not self.spec_path.exists():
             if self.state == "finished":
                 raise UserError(f"{self.spec_path}: missing, though the run is finished: run it again.")
             raise UserError(f"{self.path}: there is no run to resume: start it without --resume.")
@@ -248,8 +248,8 @@ class RunFolder:
         """
         with claimed(self.path):
             with write_errors_explained(self.path):
-                delete_leftovers(self.path)
-                delete_leftovers(self.checkpoints_path)
+                for folder in (self.path, self.checkpoints_path, self.curves_path):
+                    delete_leftovers(folder)
             yield self
 
     def write_spec(self, spec: Mapping[str, Any]) -> None:
@@ -307,11 +307,11 @@ class RunFolder:
             UserError: something cannot be deleted.
         """
         with write_errors_explained(self.path):
-            self.result_path.unlink(missing_ok=True)
-            flush_folder(self.path)
+            delete_at_once(self.result_path)
+            flush(self.path)
             for entry in sorted(self.path.iterdir()):
                 if not entry.name.startswith(".") and entry.name not in (layout.LOG, layout.SPEC):
                     delete_at_once(entry)
-            self.spec_path.unlink(missing_ok=True)
+            delete_at_once(self.spec_path)
         for name in ("spec", "record", "codes", "per_query"):
             self.__dict__.pop(name, None)

@@ -5,6 +5,7 @@ The file is always valid JSON: a number that is not finite is written as null an
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 from pathlib import Path
@@ -157,6 +158,8 @@ def read_json(path: Path) -> dict[str, Any]:
         UserError: the file cannot be read, or holds something else; the message names it.
     """
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise OSError(errno.EINVAL, "not a regular file")
         content = from_json(path.read_bytes())  # three times as fast as json: a leaderboard reads a thousand
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}.") from error

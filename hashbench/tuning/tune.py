@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -54,6 +54,9 @@ def tune(
     known = {trial.number: trial for trial in study.trials}
     missing = [number for number in range(trials) if number not in known]
     if not missing:
+        if _work_of(path).exists():  # a call that was killed after its last trial
+            with suppress(UserError), _working_folder(path):
+                pass
         return
     defaults = make_spec({})
     _check_direction(defaults.settings.primary)
@@ -192,10 +195,15 @@ def _search(study: Study, defaults: RunSpec, whole: Collection[str]) -> Search:
     )
 
 
+def _work_of(path: Path) -> Path:
+    """Folder of the checkpoints of a study's trials."""
+    return path.with_name(f".{path.name}.work")
+
+
 @contextmanager
 def _working_folder(path: Path) -> Iterator[Path]:
     """A folder for checkpoints beside the study, held by one process, gone at the end."""
-    folder = path.with_name(f".{path.name}.work")
+    folder = _work_of(path)
     lock = filelock.FileLock(str(path.with_name(f".{path.name}.lock")))
     with write_errors_explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -129,4 +129,15 @@ def test_a_registry_that_cannot_be_added_to_is_left_as_it_is(cli, tmp_path, text
 def test_a_folder_that_cannot_be_written(cli, tmp_path):
     (tmp_path / "file").write_text("")
     assert_refused(cli("new-method", "my_loss", "--out", "file"), "--out file: not a folder")
-    assert_refused(cli("new-method", "my_loss", "--out", "file/below"), "--out file/below")
+    assert_refused(cli("new-method", "my_loss", "--out", "file/below"), "cannot write to file/below")
+
+
+def test_what_a_killed_call_wrote_is_no_obstacle(cli, tmp_path):
+    assert cli("new-method", "my_loss")[0] == 0
+    (tmp_path / "hashbench.yaml").unlink()  # written last
+    assert cli("new-method", "my_loss")[0] == 0
+    assert "my_loss" in load_catalog(folder=tmp_path).methods
+    (tmp_path / "hashbench.yaml").unlink()
+    (tmp_path / "my_loss.py").write_text("mine")
+    assert_refused(cli("new-method", "my_loss"), "my_loss.py exists already")
+    assert (tmp_path / "my_loss.py").read_text() == "mine"

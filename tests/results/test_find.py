@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,74 @@ def test_overlapping_roots_are_no_problem(tmp_path: Path, make_record, store_rec
     found = find_runs([tmp_path, tmp_path / "digits", tmp_path / "link"])
     assert len(found.records) == 1
     assert found.problems == []
+
+
+def test_links_below_a_root_are_followed_once_each(tmp_path: Path, make_record, store_record) -> None:
+    root, elsewhere = tmp_path / "runs", tmp_path / "elsewhere"
+    kept = store_record(elsewhere, make_record("lsh"))
+    of_its_own = store_record(root, make_record("dsh"))
+    (root / "digits" / "lsh").symlink_to(elsewhere / "digits" / "lsh")
+    (root / "a_second_time").symlink_to(elsewhere)
+    (root / "again").symlink_to(root / "digits")
+    (root / "round").symlink_to(root)
+    (root / "up").symlink_to(tmp_path)
+    (root / "lost").symlink_to(tmp_path / "nowhere")
+    (root / "circle").symlink_to("circle")
+    (root / ".hidden").symlink_to(store_record(tmp_path / ".trash", make_record(seed=7)).out)
+    found = find_runs(root)
+    assert sorted(record.method for record in found.records) == ["dsh", "lsh"]
+    assert found.problems == []
+    assert of_its_own.path in [run.path for run in found.runs], "named by its own path, not by that of a link"
+    for linked in (root / "digits" / "lsh" / "16bit", root / "digits" / "lsh"):
+        assert [run.path.resolve() for run in find_runs(linked).runs] == [kept.path.resolve()]
+    assert len(find_runs([elsewhere, root, tmp_path]).records) == 2
+
+
+def test_a_run_s_folder_may_be_a_link(tmp_path: Path, make_record, store_record) -> None:
+    kept = store_record(tmp_path / "elsewhere", make_record())
+    place = RunFolder.at(tmp_path / "runs", "digits", "dsh", 16, 0)
+    place.path.parent.mkdir(parents=True)
+    place.path.symlink_to(kept.path)
+    assert [run.path for run in find_runs(tmp_path / "runs").runs] == [place.path]
+    assert open_run(place.path).record == make_record()
+
+
+@pytest.mark.parametrize("name", ["result.json", "spec.json"])
+@pytest.mark.parametrize("bad", ["[]", "null", "", "3", "folder", "broken link", "circle", "fifo"])
+def test_one_bad_file_is_one_problem_and_the_rest_goes_on(
+    tmp_path: Path, make_record, store_record, name: str, bad: str
+) -> None:
+    good, damaged = (store_record(tmp_path, make_record(seed=seed)) for seed in range(2))
+    path = damaged.path / name
+    path.unlink()
+    if bad == "folder":
+        path.mkdir()
+    elif bad == "broken link":
+        path.symlink_to("nowhere")
+    elif bad == "circle":
+        path.symlink_to(name)
+    elif bad == "fifo":
+        os.mkfifo(path)
+    else:
+        path.write_text(bad)
+    found = find_runs(tmp_path)
+    assert good.path in [run.path for run in found.runs]
+    if name == "spec.json":
+        assert found.problems == []  # the results need none
+        assert find_run(tmp_path, {"protocol": "digits", "method": "dsh", "bits": 16, "seed": 1}) is None
+        with pytest.raises(UserError, match=r"spec\.json") as caught:
+            damaged.check_spec({"method": "dsh"})
+    else:
+        (problem,) = found.problems
+        assert str(path) in problem
+        with pytest.raises(UserError, match=r"result\.json|unfinished") as caught:
+            open_run(damaged.path)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+    with damaged.claim():
+        damaged.clear()
+        assert damaged.state == "absent"
+        assert not os.path.lexists(path)
 
 
 def test_no_such_folder_and_a_file_are_user_errors(tmp_path: Path) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from hashbench.atomic import filled_folder
 from hashbench.errors import UserError, did_you_mean
 from hashbench.report.figures.kinds import KINDS, STUDIES
 from hashbench.report.figures.measured import MeasuredCodes
@@ -15,7 +15,7 @@ from hashbench.report.figures.series import SeriesGroup, group_series, settings
 from hashbench.report.figures.sheet import Page, Sheet
 from hashbench.report.figures.studies import study_sheet
 from hashbench.report.figures.style import house_style, styles
-from hashbench.results.atomic import write_bytes, write_errors_explained, write_text
+from hashbench.results.atomic import write_errors_explained
 from hashbench.results.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -72,12 +72,13 @@ def draw_figures(
     first: Sequence[str] = (),
     tell: Callable[[str], None] = lambda text: None,
 ) -> Drawn:
-    """Draw figures into a folder, and an index of them (index.md).
+    """Draw figures into a folder, and an index of them (index.md), all of them or none.
 
     Args:
         runs: of `find_runs`.
         studies: of `hashbench tune`, with their files; they make figures of the kind `sensitivity`.
-        out: folder; made if it is not there. Files of the same names are replaced.
+        out: folder; made if it is not there. Files of the same names are replaced, once all are drawn: the index
+            goes first and comes last, so that a folder which has one has the figures that it names.
         kinds: of `KINDS`; None: all for which there are runs.
         formats: of `FORMATS`; None: all.
         first: methods to show first, in this order; the others follow, the best first.
@@ -95,31 +96,31 @@ def draw_figures(
                 f"two studies are named {path.stem}, and so would be their figures: rename one, or draw it apart"
             )
     groups, labels = group_series(runs, first=first)
-    _prepare(out)
     codes = MeasuredCodes()
-    sheets, skipped = _sheets(asked or list(KINDS), groups, codes, studies)
-    if skipped and asked:
-        kind, needs = next(iter(skipped.items()))
-        hint = f" ({codes.problems[0]})" if codes.problems else ""
-        raise UserError(f"cannot draw {kind}: no run has {needs}{hint}")
-    style = styles(labels)
-    files: dict[str, list[Path]] = {}
-    lines = ["# Figures", "", *_INDEX_HEAD]
-    with house_style():
-        for kind, of_kind in sheets.items():
-            for sheet in of_kind:
-                tell(sheet.name)
-                pages = list(sheet.pages(style))
-                for number, page in enumerate(pages, 1):
-                    stem = sheet.name + (f"-{number}" if len(pages) > 1 else "")
-                    made = [_save(page, out / f"{stem}.{ending}") for ending in formats]
-                    files.setdefault(kind, []).extend(made)
-                    lines.append(_index_line(made, sheet, page))
-    notes = [f"- {kind}: not drawn: no run has {needs}." for kind, needs in skipped.items()]
-    notes += [f"- {problem}" for problem in codes.problems]
-    for group in groups:
-        notes += [f"- {group.name}: {label}: {text}" for label, text in settings(group).items()]
-    write_text(out / INDEX, "\n".join([*lines, *(["", *notes] if notes else [])]) + "\n")
+    with write_errors_explained(out), filled_folder(out, INDEX) as made_in:  # found out before the work
+        sheets, skipped = _sheets(asked or list(KINDS), groups, codes, studies)
+        if skipped and asked:
+            kind, needs = next(iter(skipped.items()))
+            hint = f" ({codes.problems[0]})" if codes.problems else ""
+            raise UserError(f"cannot draw {kind}: no run has {needs}{hint}")
+        style = styles(labels)
+        files: dict[str, list[Path]] = {}
+        lines = ["# Figures", "", *_INDEX_HEAD]
+        with house_style():
+            for kind, of_kind in sheets.items():
+                for sheet in of_kind:
+                    tell(sheet.name)
+                    pages = list(sheet.pages(style))
+                    for number, page in enumerate(pages, 1):
+                        stem = sheet.name + (f"-{number}" if len(pages) > 1 else "")
+                        made = [_save(page, made_in / f"{stem}.{ending}") for ending in formats]
+                        files.setdefault(kind, []).extend(out / path.name for path in made)
+                        lines.append(_index_line(made, sheet, page))
+        notes = [f"- {kind}: not drawn: no run has {needs}." for kind, needs in skipped.items()]
+        notes += [f"- {problem}" for problem in codes.problems]
+        for group in groups:
+            notes += [f"- {group.name}: {label}: {text}" for label, text in settings(group).items()]
+        (made_in / INDEX).write_text("\n".join([*lines, *(["", *notes] if notes else [])]) + "\n", encoding="utf-8")
     return Drawn(files, skipped, codes.problems)
 
 
@@ -143,18 +144,11 @@ def _sheets(
     return sheets, skipped
 
 
-def _prepare(out: Path) -> None:
-    """Make the folder, and find out before the work whether it can be written to."""
-    with write_errors_explained(out):
-        out.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=out).close()
-
-
 def _save(page: Page, path: Path) -> Path:
     buffer = io.BytesIO()
     ending = path.suffix[1:]
     page.figure.savefig(buffer, format=ending, metadata=_METADATA[ending])
-    write_bytes(path, buffer.getvalue())
+    path.write_bytes(buffer.getvalue())
     return path
 
 

@@ -76,7 +76,7 @@ class RayExecutor(Executor):
         except self._ray.exceptions.RayTaskError as error:  # hashbench, or a module of the task, is not there
             return Ended(key, death=str(error).strip().splitlines()[-1])
         except self._ray.exceptions.RayError as error:
-            words = (str(error).splitlines() or [""])[0]
+            words = (str(error).splitlines() or [""])[0].partition(". ")[0][:160]  # what follows is advice on Ray
             return Ended(key, death=f"its process died ({type(error).__name__}): {words}")
 
     def __exit__(
