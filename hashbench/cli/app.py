@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hashbench.errors import Interrupted, RunFailedError, UserError
+from hashbench.errors import Interrupted, RunFailedError, UserError, one_line
 
 # Typer brings its own copy of click: the classes are reached through what it exports.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -107,5 +107,6 @@ def _fail_usage(error: Any) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    typer.echo("error: " + " ".join(message.split()), err=True)
+    """The one place where errors are printed: one line, which a terminal shows whole."""
+    typer.echo(one_line(f"error: {message}"), err=True)
     return code

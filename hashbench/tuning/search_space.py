@@ -8,13 +8,14 @@ else's draws, and more trials only append.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hashbench.catalog import Catalog
 from hashbench.catalog.request import parse_sets
 from hashbench.catalog.set_values import check_hyper_parameters
-from hashbench.errors import UserError, did_you_mean
+from hashbench.errors import UserError, cut, did_you_mean, shown
 
 Space = Mapping[str, Mapping[str, list[Any]]]
 
@@ -55,13 +56,13 @@ def checked(entry: Mapping[str, list[Any]], where: str) -> tuple[str, list[Any]]
     """
     kind, options = next(iter(entry.items())) if len(entry) == 1 else (", ".join(entry), [])
     if kind not in _KINDS:
-        raise UserError(f"{where} has kind {kind!r}; use log, uniform or choice")
+        raise UserError(f"{where} has kind {shown(kind)}; use log, uniform or choice")
     if kind == "choice":
         if not options:
             raise UserError(f"{where}: a choice needs at least one value")
         return kind, options
-    numbers = [value for value in options if isinstance(value, (int, float)) and not isinstance(value, bool)]
-    if len(options) != 2 or len(numbers) != 2 or not all(map(math.isfinite, numbers)) or numbers[0] >= numbers[1]:
+    numbers = [value for value in options if _is_finite(value)]
+    if len(options) != 2 or len(numbers) != 2 or numbers[0] >= numbers[1]:
         raise UserError(f"{where}: {kind} needs two numbers, the lower one first, got {_words(options)}")
     if kind == "log" and numbers[0] <= 0:
         raise UserError(f"{where}: log needs limits above 0, got {_words(options)}")
@@ -81,11 +82,11 @@ def with_changes(catalog: Catalog, method: str, words: Sequence[str]) -> dict[st
         name, equals, rest = text.partition("=")
         kind, *values = rest.split() or [""]
         if not equals or not name or kind not in _KINDS:
-            raise UserError(f"--search {text!r}: expected 'KEY=log 0.1 1', 'KEY=uniform 0 1' or 'KEY=choice a b'")
+            raise UserError(f"--search {shown(text)}: expected 'KEY=log 0.1 1', 'KEY=uniform 0 1' or 'KEY=choice a b'")
         known = [*defaults, "optimizer.KEY", "schedule.KEY"]
         if name not in defaults and name.partition(".")[0] not in ("optimizer", "schedule"):
             raise UserError(
-                f"--search {name}: method {method} has no such hyper-parameter. {did_you_mean(name, known)}"
+                f"--search {cut(name, 60)}: method {method} has no such hyper-parameter. {did_you_mean(name, known)}"
             )
         space[name] = {kind: [parse_sets([f"{name}={value}"], "--search")[name] for value in values]}
         for value in space[name][kind]:
@@ -99,5 +100,10 @@ def with_changes(catalog: Catalog, method: str, words: Sequence[str]) -> dict[st
     return space
 
 
+def _is_finite(value: Any) -> bool:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and abs(value) <= sys.float_info.max  # a whole number may be too large for a float
+
+
 def _words(values: Sequence[Any]) -> str:
-    return " ".join(map(str, values)) or "nothing"
+    return cut(" ".join(map(str, values)), 60) or "nothing"
