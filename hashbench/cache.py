@@ -147,9 +147,8 @@ class _Entry:
             return None
         except Exception as error:  # damaged bytes may make any part of json and NumPy fail, in any way
             if explain:
-                logger.warning(
-                    "cached features %s are damaged (%s): computing them again", self.data, one_line(str(error), 120)
-                )
+                reason = one_line(str(error), 120)
+                logger.warning("cached features %s are damaged (%s): computing them again", self.data, reason)
             return None
         return features
 

@@ -252,8 +252,8 @@ def parse_sets(sets: Sequence[str], option: str = "--set") -> dict[str, Any]:
             parsed[key] = _number(yaml_values(value))
         except PlainError as error:
             raise UserError(
-                f"{option} {shown(text)}: {error}; expected a finite number, a word, true, false or a list of them, "
-                "every bracket and quote closed"
+                f"{option} {shown(text)}: expected a finite number, a word, true, false or a list of them, with every "
+                f"bracket and quote closed ({error})"
             ) from error
     return parsed
 

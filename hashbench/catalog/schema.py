@@ -88,6 +88,11 @@ class MethodEntry(ClassEntry):
     def _deep_methods_have_an_optimizer(self) -> MethodEntry:
         if self.kind == "deep" and not {"type", "lr"} <= set(self.optimizer):
             raise ValueError("the optimizer of a deep method needs both: {type: ..., lr: ...}")
+        for part in ("optimizer", "schedule"):
+            changed = [preset[f"{part}.type"] for preset in self.presets.values() if f"{part}.type" in preset]
+            for name in [getattr(self, part).get("type", ""), *changed]:
+                if not isinstance(name, str):
+                    raise ValueError(f"the type of the {part} is a name, not {shown(name, 40)}")
         return self
 
 

@@ -26,6 +26,9 @@ def check_hyper_parameters(catalog: Catalog, method: str, given: Mapping[str, An
             a method that has none, or a value of another kind than the default, the presets and the search space have.
     """
     entry, defaults = catalog.method(method), catalog.defaults("methods", method)
+    for key in ("optimizer.type", "schedule.type"):
+        if not isinstance(given.get(key, ""), str):
+            raise UserError(f"{option} {key}={_text(given[key])}: expected a name; see hashbench list")
     for key, value in given.items():
         section, dot, name = key.partition(".")
         if not dot or section not in ("optimizer", "schedule"):

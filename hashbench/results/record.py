@@ -31,6 +31,8 @@ MOST_BITS = 4096
 
 RECALL_LEVELS = 101
 """Of the curve `precision_interpolated`: recall 0, 0.01, ..., 1."""
+_MOST_OF_A_CURVE = 1e18
+"""Pairs of a million queries and a million million items."""
 OVER_DISTANCE = ("recall_by_radius", "precision_by_radius", "distance_similar", "distance_dissimilar")
 """Curves of K + 1 numbers."""
 
@@ -118,6 +120,8 @@ class ResultRecord(BaseModel):
     def _curves_have_their_lengths(self) -> ResultRecord:
         if self.curves and {name: len(values) for name, values in self.curves.items()} != self._lengths_of_curves():
             raise ValueError("curves: names or lengths are not those of hashbench.results.curves")
+        if not all(sum(map(abs, values)) < _MOST_OF_A_CURVE for values in self.curves.values()):
+            raise ValueError("curves: values that are neither shares nor numbers of pairs")
         return self
 
     def _lengths_of_curves(self) -> dict[str, int]:

@@ -61,7 +61,7 @@ def checked(entry: Mapping[str, list[Any]], where: str) -> tuple[str, list[Any]]
         if not options:
             raise UserError(f"{where}: a choice needs at least one value")
         return kind, options
-    numbers = [value for value in options if _is_finite(value)]
+    numbers = [value for value in options if is_finite_number(value)]
     if len(options) != 2 or len(numbers) != 2 or numbers[0] >= numbers[1]:
         raise UserError(f"{where}: {kind} needs two numbers, the lower one first, got {_words(options)}")
     if kind == "log" and numbers[0] <= 0:
@@ -100,7 +100,8 @@ def with_changes(catalog: Catalog, method: str, words: Sequence[str]) -> dict[st
     return space
 
 
-def _is_finite(value: Any) -> bool:
+def is_finite_number(value: Any) -> bool:
+    """Whether a value, of a file perhaps, is a number that a float can hold."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return number and abs(value) <= sys.float_info.max  # a whole number may be too large for a float
 

@@ -19,9 +19,6 @@ from hashbench.tuning.search_space import checked
 SCHEMA = 1
 """Version of the file."""
 
-_OF_THE_DATA = ("dataset", "dataset_hparams", "split", "primary")
-"""Settings of the protocol that a study is held against where its result is used."""
-
 
 class Trial(BaseModel):
     """One setting that was tried.
@@ -93,9 +90,10 @@ class Study(BaseModel):
         wanted = {"protocol": str, "bits": int, "seed": int, "preset": str, "settings": dict}
         wanted |= dict.fromkeys(("hparams", "optimizer", "schedule"), dict)
         wrong = [name for name, kind in wanted.items() if not isinstance(value.get(name), kind)]
-        wrong += [f"settings.{name}" for name in _OF_THE_DATA if not wrong and name not in value["settings"]]
-        if wrong or not isinstance(value["settings"]["primary"], str):
-            raise ValueError(f"{listed(wrong) or 'settings.primary'} is missing, or of another kind")
+        if not wrong and not isinstance(value["settings"].get("primary"), str):
+            wrong = ["settings.primary"]
+        if wrong:
+            raise ValueError(f"{listed(wrong)} missing, or of another kind")
         return value
 
     def best(self) -> Trial:
