@@ -83,7 +83,7 @@ def plain_values(value: Any) -> Any:
     Raises:
         PlainError: as `yaml_values`.
     """
-    return _plain(value, 0)
+    return _plain(value, 1)
 
 
 def read_text(path: Path) -> str:
@@ -124,12 +124,26 @@ class _PlainLoader(_Loader):  # type: ignore[misc]
     yaml_implicit_resolvers: ClassVar[dict[Any, Any]] = dict(_Loader.yaml_implicit_resolvers)
 
     def flatten_mapping(self, node: Any) -> None:
-        """Called with every mapping, and with those that are merged into others; the first time it is as written."""
-        checked = self.__dict__.setdefault("checked", set())
-        if id(node) not in checked:
-            checked.add(id(node))
-            self._check_names(node)
-        super().flatten_mapping(node)
+        """Check the names of a mapping and put what it merges in their place: called with every mapping.
+
+        Ours, since PyYAML's takes the wrong one of two values where what is merged merges something itself.
+        """
+        flat = self.__dict__.setdefault("flat", set())
+        if id(node) in flat:
+            return
+        flat.add(id(node))
+        self._check_names(node)
+        own = [pair for pair in node.value if pair[0].tag != _MERGE]
+        merged: dict[str, Any] = {}
+        for key, value in node.value:
+            for source in () if key.tag != _MERGE else value.value if _is_list(value) else [value]:
+                if not isinstance(source, yaml.MappingNode):
+                    raise PlainError("not valid YAML: << takes a mapping, or a list of mappings", _line(key))
+                self.flatten_mapping(source)
+                for pair in source.value:
+                    merged.setdefault(pair[0].value, pair)
+        names = {key.value for key, _ in own}
+        node.value = [pair for name, pair in merged.items() if name not in names] + own
 
     def _check_names(self, node: Any) -> None:
         names: set[str] = set()
@@ -194,36 +208,38 @@ def _check_size(text: str) -> None:
     Raises:
         PlainError: beyond a limit, or an alias within what it stands for.
     """
-    sizes: dict[str, tuple[int, int]] = {}  # anchor -> number of values below it, and their depth
+    sizes: dict[str, tuple[int, int]] = {}  # anchor -> number of values, and of collections within each other
     open_: list[list[Any]] = []  # of each collection that is open: anchor, values so far, depth so far
     for event in yaml.parse(text, Loader=_Loader):
         line = event.start_mark.line + 1
         if isinstance(event, CollectionStartEvent):
             open_.append([event.anchor, 1, 1])
-            size, depth = 0, 1
-        elif isinstance(event, CollectionEndEvent):
-            anchor, size, depth = open_.pop()
-            if anchor:
-                sizes[anchor] = size, depth
-            depth += 1
+            if len(open_) > _DEEPEST:
+                raise PlainError(_too_deep(), line)
+            continue
+        if isinstance(event, CollectionEndEvent):
+            anchor, *size = open_.pop()
         elif isinstance(event, AliasEvent):
             if any(anchor == event.anchor for anchor, _, _ in open_):
                 raise PlainError(f"the value {shown(event.anchor)} contains itself", line)
-            size, depth = sizes.get(event.anchor, (1, 0))
-            depth += 1
+            anchor, size = None, sizes.get(event.anchor, _OF_A_WORD)
         elif isinstance(event, NodeEvent):
-            size, depth = 1, 1
-            if event.anchor:
-                sizes[event.anchor] = 1, 0
+            anchor, size = event.anchor, _OF_A_WORD
         else:
             continue
+        values, depth = size
+        if anchor:
+            sizes[anchor] = values, depth
         if open_:
-            open_[-1][1] += size
-            open_[-1][2] = max(open_[-1][2], depth)
+            open_[-1][1] += values
+            open_[-1][2] = max(open_[-1][2], 1 + depth)
             if len(open_) + depth > _DEEPEST:
                 raise PlainError(_too_deep(), line)
             if open_[-1][1] > _MOST_VALUES:
                 raise PlainError(f"more than {_MOST_VALUES:,} values, those of its aliases counted", line)
+
+
+_OF_A_WORD = (1, 0)
 
 
 def _yaml_error(error: yaml.YAMLError) -> PlainError:
@@ -233,7 +249,7 @@ def _yaml_error(error: yaml.YAMLError) -> PlainError:
 
 
 def _plain(value: Any, depth: int) -> Any:
-    if depth > _DEEPEST:
+    if depth > _DEEPEST and isinstance(value, dict | list | tuple):
         raise PlainError(_too_deep())
     if isinstance(value, dict):
         for name in value:
@@ -284,6 +300,10 @@ def _in_range(value: int, line: int | None) -> int:
 
 def _too_deep() -> str:
     return f"nested more than {_DEEPEST} deep"
+
+
+def _is_list(node: Any) -> bool:
+    return isinstance(node, yaml.SequenceNode)
 
 
 def _line(node: Any) -> int:

@@ -28,6 +28,11 @@ from fuzz_mutations import (
     pick,
 )
 
+import hashbench.deploy.encode_run
+import hashbench.engine.run
+import hashbench.report.figures.draw
+import hashbench.testing.suite
+import hashbench.tuning.tune_method  # noqa: F401 - imported here and not in a case, whose time and memory have limits
 from hashbench.catalog import load_catalog
 from hashbench.catalog.request import resolve
 from hashbench.results.record import to_json
@@ -102,7 +107,7 @@ def _config(rng: random.Random, folder: Path) -> list[str]:
         else:
             path.write_text(mutated_text(rng, _yaml(_CONFIG), YAML_WORDS), errors="surrogatepass")
     else:
-        values = mutated_values(rng, {"config": _CONFIG}).get("config")
+        values = mutated_values(rng, _CONFIG)
         values = values if isinstance(values, dict) else {"run": values}
         text = "\n".join(f"{key} = {value!r}" for key, value in values.items() if key.isidentifier())
         words = ["1/0", "lambda: 0", "import os", "[" * 300, "{1: 2}", "range(3)", "raise SystemExit(3)", "object()"]
