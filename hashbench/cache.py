@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
+from pydantic_core import from_json
 
 from hashbench.atomic import atomic_write
-from hashbench.errors import UserError
+from hashbench.errors import UserError, one_line
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +137,7 @@ class _Entry:
     def read(self, explain: bool = False) -> np.ndarray | None:
         """The features, or None if they are not there, or damaged (which is logged if `explain`)."""
         try:
-            checksum = json.loads(self.head.read_text())["sha256"]
+            checksum = from_json(self.head.read_bytes())["sha256"]
             features = np.load(self.data, mmap_mode="c", allow_pickle=False)
             if features.shape != self.shape or features.dtype != np.float32:
                 raise ValueError(f"{features.dtype} of shape {features.shape}, not float32 of shape {self.shape}")
@@ -144,9 +145,10 @@ class _Entry:
                 raise ValueError("its checksum differs")
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, LookupError, TypeError, EOFError) as error:
+        except Exception as error:  # damaged bytes may make any part of json and NumPy fail, in any way
             if explain:
-                logger.warning("cached features %s are damaged (%s): computing them again", self.data, error)
+                reason = one_line(str(error), 120)
+                logger.warning("cached features %s are damaged (%s): computing them again", self.data, reason)
             return None
         return features
 

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from hashbench.errors import LONGEST, shown
+
+
+def short_id(value: object) -> str:
+    """The name of a test's parameter that may hold anything, and much of it."""
+    return ascii(shown(value, 30))
+
 
 def assert_refused(result: tuple[int, str, str], *words: str) -> None:
     """Exit code 2, and one line at the end that says what, where and what to do: it has all `words`."""
@@ -10,5 +17,7 @@ def assert_refused(result: tuple[int, str, str], *words: str) -> None:
     assert "Traceback" not in err
     (line,) = [line for line in err.splitlines() if line.startswith("error: ")]
     assert err.strip().endswith(line)
+    assert len(line) <= LONGEST, line
+    assert line.isprintable(), line
     for word in words:
         assert word in line, line

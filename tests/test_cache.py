@@ -275,3 +275,18 @@ def test_the_entry_says_what_it_is(tmp_path):
     head = json.loads(only(tmp_path, ".json").read_text())
     assert head["key"] == KEY
     assert head["shape"] == [5, 3]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"[" * 100_000, b"[]", b"null", b'{"sha256": [[1]]}', b'{"sha256": 1e999}', b"\xff", b'"' + b"x" * 10**6 + b'"'],
+)
+def test_a_head_that_is_damaged_in_any_way_is_computed_again(tmp_path, head):
+    cache, rows, features = FeatureCache(tmp_path), np.arange(3), np.ones((3, 2), np.float32)
+    compute = lambda _: iter([features])  # noqa: E731
+    cache.get_or_compute({"a": 1}, rows, compute, 2)
+    (path,) = tmp_path.glob("*.json")
+    path.write_bytes(head)
+    np.testing.assert_array_equal(cache.get_or_compute({"a": 1}, rows, compute, 2), features)
+    assert b"sha256" in path.read_bytes()
+    assert path.read_bytes() != head

@@ -15,7 +15,7 @@ from hashbench.backbones.checksum import state_checksum
 from hashbench.backbones.evaluation_mode import evaluation_mode
 from hashbench.backbones.weights import WeightsReport, load_weights
 from hashbench.data.seeding import derive_seed
-from hashbench.errors import UserError, did_you_mean
+from hashbench.errors import UserError, did_you_mean, shown
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,8 @@ def _arguments(
     open_ended = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values())
     for name in arguments:
         if name not in known and not open_ended:
-            raise UserError(f"backbone {cls.__name__} has no hyper-parameter {name!r}. {did_you_mean(name, known)}")
+            known_ones = did_you_mean(name, known)
+            raise UserError(f"backbone {cls.__name__} has no hyper-parameter {shown(name)}. {known_ones}")
     try:
         signature.bind(**arguments)
     except TypeError as error:

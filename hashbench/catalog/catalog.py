@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from hashbench.catalog.constructor import REQUIRED, Arguments, arguments_in_source, arguments_of
+from hashbench.catalog.contract import breach
 from hashbench.catalog.imports import import_file
 from hashbench.catalog.registered import Registered, entry_of, registered
 from hashbench.catalog.schema import (
@@ -33,7 +34,7 @@ from hashbench.catalog.schema import (
     ScheduleEntry,
 )
 from hashbench.catalog.yaml_file import read_catalog_file
-from hashbench.errors import UserError, did_you_mean
+from hashbench.errors import UserError, did_you_mean, listed, shown
 from hashbench.evaluation.metrics import TABLE
 
 GROUP = "hashbench.plugins"
@@ -115,7 +116,7 @@ class Catalog:
             for name in getattr(file, section):
                 if (section, name) in self.sources:
                     raise UserError(
-                        f"two plugins bring {section[:-1]} {name!r}: {self.sources[section, name]} and {source}; "
+                        f"two plugins bring {section[:-1]} {shown(name)}: {self.sources[section, name]} and {source}; "
                         "rename one of them"
                     )
         for section in SECTIONS:
@@ -134,7 +135,7 @@ class Catalog:
             entry = self.section(one.section)[one.name]
             if entry.class_path != one.class_path:
                 raise UserError(
-                    f"two plugins bring {one.section[:-1]} {one.name!r}: {self.sources[key]} and {one}; "
+                    f"two plugins bring {one.section[:-1]} {shown(one.name)}: {self.sources[key]} and {one}; "
                     "rename one of them"
                 )
         else:
@@ -168,16 +169,16 @@ class Catalog:
         entries = self.section(section)
         if name in entries:
             return entries[name]
-        broken = (
-            f" Broken plugins: {', '.join(b.name for b in self.broken)} (see hashbench list)." if self.broken else ""
-        )
-        raise UserError(f"no {section[:-1]} named {name!r}. {did_you_mean(name, entries)}{broken}")
+        broken = f" Broken plugins: {listed(b.name for b in self.broken)} (see hashbench list)." if self.broken else ""
+        every = f"hashbench list {section}"
+        raise UserError(f"no {section[:-1]} named {shown(name)}. {did_you_mean(name, entries, every)}{broken}")
 
     def load_class(self, section: str, name: str) -> Any:
         """Import the class (or function) behind a name; this is the moment at which a plugin's code first runs.
 
         Raises:
-            UserError: the module does not import or has no such class, with the reason and the plugin's file.
+            UserError: the module does not import, has no such class, or the class is none of the kind, with the reason
+                and the plugin's file.
         """
         entry = self.find(section, name)
         if (section, name) in self._decorated:
@@ -187,12 +188,15 @@ class Catalog:
             sys.path.insert(0, str(source.folder))
         module_name, _, class_name = entry.class_path.partition(":")
         try:
-            return getattr(importlib.import_module(module_name), class_name)
+            target = getattr(importlib.import_module(module_name), class_name)
         except UserError:
             raise
         except (Exception, SystemExit) as error:  # a plugin may fail in any way while it is imported, or leave
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            raise UserError(f"{section[:-1]} {name!r} of {source} cannot be imported: {reason}") from error
+            raise UserError(f"{section[:-1]} {shown(name)} of {source} cannot be imported: {reason}") from error
+        if wrong := breach(section, entry, target):
+            raise UserError(f"{section[:-1]} {shown(name)} of {source}: {wrong}")
+        return target
 
     def import_metrics(self) -> list[str]:
         """Import the metrics of all plugins, whose decorators put them into `hashbench.evaluation.metrics`.
@@ -210,8 +214,8 @@ class Catalog:
                 self.load_class("metrics", name)
                 if not any(name in (metric.name, metric.key) for metric in TABLE.values()):
                     raise UserError(
-                        f"metric {name!r} of {source}: {self.metrics[name].class_path} is not decorated: write "
-                        f"@METRICS.register_module({name!r}) above it"
+                        f"metric {shown(name)} of {source}: {self.metrics[name].class_path} is not decorated: write "
+                        f"@METRICS.register_module({shown(name)}) above it"
                     )
             except UserError as error:
                 if source.local:
@@ -229,7 +233,11 @@ class Catalog:
         if (section, name) not in self._decorated:
             found = arguments_in_source(entry.class_path, source.folder)
         if found is None:
-            found = arguments_of(self.load_class(section, name))
+            target = self.load_class(section, name)
+            try:
+                found = arguments_of(target)
+            except (TypeError, ValueError) as error:  # of what is written in C, Python does not know them
+                raise UserError(f"{section[:-1]} {shown(name)} of {source}: its arguments cannot be read") from error
         given = _GIVEN.get(section, set())
         return {argument: value for argument, value in found.items() if argument not in given}
 

@@ -227,10 +227,13 @@ def _value(module: _Module, node: ast.expr) -> Any:
     if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
         left, right = _value(module, node.left), _value(module, node.right)
         if isinstance(left, int | float) and isinstance(right, int | float):
-            return _OPERATORS[type(node.op)](left, right)
+            try:
+                return _OPERATORS[type(node.op)](left, right)
+            except ArithmeticError as error:
+                raise _NotReadableError from error
     try:
         return _plain(ast.literal_eval(node))
-    except ValueError as error:
+    except (ValueError, TypeError) as error:  # TypeError: {[]: 0}
         raise _NotReadableError from error
 
 

@@ -8,7 +8,7 @@ import traceback
 from pathlib import Path
 from types import ModuleType
 
-from hashbench.errors import UserError
+from hashbench.errors import UserError, shown
 
 
 def import_file(path: Path) -> ModuleType:
@@ -25,9 +25,9 @@ def import_file(path: Path) -> ModuleType:
             return module
     name = file.stem
     if not name.isidentifier():
-        raise UserError(f"--import {path}: rename it: {name!r} cannot be the name of a Python module")
+        raise UserError(f"--import {path}: rename it: {shown(name)} cannot be the name of a Python module")
     if name in sys.modules or _is_importable(name, file):
-        raise UserError(f"--import {path}: another Python module is named {name!r}: rename the file")
+        raise UserError(f"--import {path}: another Python module is named {shown(name)}: rename the file")
     if str(file.parent) not in sys.path:
         sys.path.insert(0, str(file.parent))
     spec = importlib.util.spec_from_file_location(name, file)

@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from hashbench.catalog.schema import ENTRIES
-from hashbench.errors import UserError, did_you_mean
+from hashbench.errors import UserError, did_you_mean, shown
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,10 @@ def register(new: Registered) -> None:
         UserError: the name is another class's, it is no plain name, or a fact that such an entry does not have.
     """
     if not re.fullmatch(r"[A-Za-z_][\w.+-]*", new.name):
-        raise UserError(f"{new}: {new.name!r} cannot be a name: use letters, digits, _ . + and -, a letter first")
+        raise UserError(f"{new}: {shown(new.name)} cannot be a name: use letters, digits, _ . + and -, a letter first")
     old = _REGISTERED.get((new.section, new.name))
     if old is not None and not _is_the_same(old, new):
-        raise UserError(f"two {new.section} are named {new.name!r}: {old} and {new}; rename one of them")
+        raise UserError(f"two {new.section} are named {shown(new.name)}: {old} and {new}; rename one of them")
     entry_of(new)
     _REGISTERED[new.section, new.name] = new
 
@@ -98,7 +98,8 @@ def entry_of(one: Registered) -> Any:
     known = {name for name in model.model_fields if name not in ("class_path", "hparams")}
     for fact in one.facts:
         if fact not in known:
-            raise UserError(f"{one}: {one.section[:-1]} {one.name!r} cannot have {fact!r}. {did_you_mean(fact, known)}")
+            what = f"{one.section[:-1]} {shown(one.name)} cannot have {shown(fact)}"
+            raise UserError(f"{one}: {what}. {did_you_mean(fact, known)}")
     values = {name: value for name in known if _is_fact(value := getattr(one.target, name, None))}
     values.setdefault("title", (inspect.getdoc(one.target) or "").partition("\n")[0])
     try:

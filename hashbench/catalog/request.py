@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from hashbench.catalog.catalog import Catalog
 from hashbench.catalog.schema import ProtocolEntry, SplitEntry
 from hashbench.catalog.set_values import check_hyper_parameters, check_options
-from hashbench.errors import UserError, did_you_mean
+from hashbench.errors import UserError, cut, did_you_mean, shown
+from hashbench.plain import PlainError, yaml_values
 
 _DEVICE = re.compile(r"auto|cpu|(cuda|xpu|mps)(:[0-9]+)?")
 
@@ -141,7 +142,7 @@ def resolve(
     if preset and preset != "default":
         if preset not in entry.presets:
             raise UserError(
-                f"method {method} has no preset {preset!r}. {did_you_mean(preset, ['default', *entry.presets])}"
+                f"method {method} has no preset {shown(preset)}. {did_you_mean(preset, ['default', *entry.presets])}"
             )
         _apply(sections, entry.presets[preset])
     label = preset or "default"
@@ -210,11 +211,11 @@ def _settings(
         if section == "protocol":
             if rest not in ProtocolEntry.model_fields:
                 raise UserError(
-                    f"{option} {key}: no such protocol field. {did_you_mean(rest, ProtocolEntry.model_fields)}"
+                    f"{option} {cut(key, 60)}: no such protocol field. {did_you_mean(rest, ProtocolEntry.model_fields)}"
                 )
             fields[rest] = value
         elif section in ("backbone", "dataset"):
-            check_options(catalog, section, fields[section], {rest: value})
+            check_options(catalog, section, fields[section], {rest: value}, option)
             fields[f"{section}_hparams"] = {**fields[f"{section}_hparams"], rest: value}
     if fields["frozen"]:
         fields["augment"] = "none"
@@ -223,7 +224,7 @@ def _settings(
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise UserError(f"protocol field {where}: {first['msg']}, got {first['input']!r}") from error
+        raise UserError(f"protocol field {where}: {first['msg']}, got {shown(first['input'])}") from error
 
 
 def check_device_name(name: str) -> None:
@@ -233,7 +234,7 @@ def check_device_name(name: str) -> None:
         UserError: such a word.
     """
     if not _DEVICE.fullmatch(name):
-        raise UserError(f"--device {name}: no such device; use auto, cpu, cuda or cuda:NUMBER")
+        raise UserError(f"--device {cut(name, 60)}: no such device; use auto, cpu, cuda or cuda:NUMBER")
 
 
 def parse_sets(sets: Sequence[str], option: str = "--set") -> dict[str, Any]:
@@ -243,33 +244,34 @@ def parse_sets(sets: Sequence[str], option: str = "--set") -> dict[str, Any]:
         option: of the command line that gave them.
 
     Raises:
-        UserError: another form, or a value that a result could not keep: not finite, or a date.
+        UserError: another form, or a value that a result could not keep: not finite, a date, nested too deep, ...
     """
     parsed: dict[str, Any] = {}
     for text in sets:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise UserError(f"{option} {text!r}: expected key=value, such as alpha=0.5 or optimizer.lr=0.01")
+            raise UserError(f"{option} {shown(text)}: expected key=value, such as alpha=0.5 or optimizer.lr=0.01")
         try:
-            parsed[key] = _number(yaml.safe_load(value))
-            json.dumps(parsed[key], allow_nan=False)
-        except yaml.YAMLError as error:
-            raise UserError(f"{option} {text!r}: the value is not valid YAML: close every bracket and quote") from error
-        except (TypeError, ValueError) as error:
+            parsed[key] = _number(yaml_values(value))
+        except PlainError as error:
             raise UserError(
-                f"{option} {text!r}: expected a finite number, a word, true, false or a list of them"
+                f"{option} {shown(text)}: expected a finite number, a word, true, false or a list of them, with every "
+                f"bracket and quote closed ({error})"
             ) from error
     return parsed
 
 
 def _number(value: Any) -> Any:
     """YAML 1.1 reads 1e-3 as text; people mean the number."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
+    if not isinstance(value, str):
+        return value
+    try:
+        number = float(value)
+    except ValueError:
+        return value
+    if not math.isfinite(number):
+        raise PlainError(f"{value} is not a finite number")
+    return number
 
 
 _CARRIED = ("lr", "head_lr_mult", "weight_decay")

@@ -19,7 +19,9 @@ from pydantic import (
     model_validator,
 )
 
-_CLASS = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
+from hashbench.errors import shown
+
+_CLASS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
 class Entry(BaseModel):
@@ -37,8 +39,8 @@ class ClassEntry(Entry):
     @field_validator("class_path")
     @classmethod
     def _is_a_class_path(cls, value: str) -> str:
-        if not _CLASS.match(value):
-            raise ValueError(f"{value!r} is not of the form package.module:Class")
+        if not _CLASS.fullmatch(value):
+            raise ValueError(f"{shown(value)} is not of the form package.module:Class")
         return value
 
 
@@ -86,6 +88,11 @@ class MethodEntry(ClassEntry):
     def _deep_methods_have_an_optimizer(self) -> MethodEntry:
         if self.kind == "deep" and not {"type", "lr"} <= set(self.optimizer):
             raise ValueError("the optimizer of a deep method needs both: {type: ..., lr: ...}")
+        for part in ("optimizer", "schedule"):
+            changed = [preset[f"{part}.type"] for preset in self.presets.values() if f"{part}.type" in preset]
+            for name in [getattr(self, part).get("type", ""), *changed]:
+                if not isinstance(name, str):
+                    raise ValueError(f"the type of the {part} is a name, not {shown(name, 40)}")
         return self
 
 

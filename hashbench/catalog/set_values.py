@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hashbench.catalog.catalog import Catalog
-from hashbench.errors import UserError, did_you_mean
+from hashbench.errors import UserError, cut, did_you_mean
 
 SECTIONS = ("optimizer", "schedule", "protocol", "backbone", "dataset")
 
@@ -19,19 +19,24 @@ def check_hyper_parameters(catalog: Catalog, method: str, given: Mapping[str, An
     """Check hyper-parameters, and the options of optimizer and schedule, against a method's entry and constructor.
 
     Args:
-        option: of the command line that gave them.
+        option: of the command line that gave them, or what else they are called.
 
     Raises:
         UserError: a name that the method does not have (a misspelt one would silently change nothing), an optimizer for
             a method that has none, or a value of another kind than the default, the presets and the search space have.
     """
     entry, defaults = catalog.method(method), catalog.defaults("methods", method)
+    for key in ("optimizer.type", "schedule.type"):
+        if not isinstance(given.get(key, ""), str):
+            raise UserError(f"{option} {key}={_text(given[key])}: expected a name; see hashbench list")
     for key, value in given.items():
         section, dot, name = key.partition(".")
         if not dot or section not in ("optimizer", "schedule"):
             known, name = defaults, key
         elif entry.kind == "shallow":
-            raise UserError(f"{option} {key}: method {method} is fitted, without optimizer and schedule: leave it out")
+            raise UserError(
+                f"{option} {cut(key, 60)}: method {method} is fitted, without optimizer and schedule: leave it out"
+            )
         else:
             known = _options_of(catalog, section, getattr(entry, section), given)
         if name in known:
@@ -40,15 +45,18 @@ def check_hyper_parameters(catalog: Catalog, method: str, given: Mapping[str, An
             _check_kind(f"{option} {key}", value, samples)
         elif known is defaults:
             names = [*defaults, *(f"{section}.KEY" for section in SECTIONS)]
-            raise UserError(f"{option} {key}: method {method} has no such hyper-parameter. {did_you_mean(key, names)}")
+            raise UserError(
+                f"{option} {cut(key, 60)}: method {method} has no such hyper-parameter. {did_you_mean(key, names)}"
+            )
 
 
-def check_options(catalog: Catalog, section: str, name: str, given: Mapping[str, Any]) -> None:
+def check_options(catalog: Catalog, section: str, name: str, given: Mapping[str, Any], option: str = "--set") -> None:
     """Check `backbone.KEY` or `dataset.KEY` where a default is known; the class itself knows what else there is.
 
     Args:
         section: `backbone` or `dataset`.
         name: of the backbone or data set.
+        option: of the command line that gave them, or what else they are called.
 
     Raises:
         UserError: a value of another kind than the default.
@@ -56,7 +64,7 @@ def check_options(catalog: Catalog, section: str, name: str, given: Mapping[str,
     defaults = catalog.defaults(f"{section}s", name)
     for key, value in given.items():
         if key in defaults:
-            _check_kind(f"--set {section}.{key}", value, [defaults[key]])
+            _check_kind(f"{option} {section}.{key}", value, [defaults[key]])
 
 
 def _options_of(
@@ -88,4 +96,5 @@ def _kind(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    return json.dumps(value) if isinstance(value, bool | list | dict) else "" if value is None else str(value)
+    words = json.dumps(value) if isinstance(value, bool | list | dict) else "" if value is None else str(value)
+    return cut(words, 60)

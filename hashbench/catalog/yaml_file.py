@@ -10,24 +10,10 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from hashbench.catalog.schema import ENTRIES, CatalogFile, SplitEntry
-from hashbench.errors import UserError
+from hashbench.errors import UserError, cut, listed, shown
+from hashbench.plain import PlainError, read_text, yaml_values
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class _UniqueKeyLoader(_Loader):
-    """SafeLoader that refuses a key written twice; plain YAML would keep the last and say nothing."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the name {key!r} stands twice", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep=deep)
 
 
 def read_catalog_file(path: Path) -> CatalogFile:
@@ -37,15 +23,14 @@ def read_catalog_file(path: Path) -> CatalogFile:
         UserError: one line `FILE:LINE: what is wrong`, with the nearest right name for an unknown key.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        text = read_text(path)
+    except PlainError as error:
+        raise UserError(f"{path}: cannot be read: {error}") from error
     try:
-        content = yaml.load(text, Loader=_UniqueKeyLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark is not None else ""
-        raise UserError(f"{path}{line}: not valid YAML: {getattr(error, 'problem', None) or error}") from error
+        content = yaml_values(text)
+    except PlainError as error:
+        line = f":{error.line}" if error.line else ""
+        raise UserError(f"{path}{line}: {error}") from error
     if content is None:
         return CatalogFile()
     if not isinstance(content, dict):
@@ -63,20 +48,15 @@ def _explain(path: Path, text: str, error: ValidationError) -> str:
     first = error.errors()[0]
     location = [str(part) for part in first["loc"]]
     line = _line_of(yaml.compose(text, Loader=_Loader), location)
-    where = f"{path}:{line}: {'.'.join(location)}"
+    where = f"{path}:{line}: {cut('.'.join(location), 80)}"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(location[-1], _known_keys(location), n=1, cutoff=0.4)
-        hint = f"; did you mean {near[0]}?" if near else f"; known here: {', '.join(_known_keys(location))}"
+        near = difflib.get_close_matches(location[-1][:100], _known_keys(location), n=1, cutoff=0.4)
+        hint = f"; did you mean {near[0]}?" if near else f"; known here: {listed(_known_keys(location))}"
         return f"{where}: unknown key{hint}{more}"
     if first["type"] == "missing":
         return f"{where}: missing{more}"
-    return f"{where}: {first['msg'].removeprefix('Value error, ')}, got {_short(first['input'])}{more}"
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return f"{where}: {first['msg'].removeprefix('Value error, ')}, got {shown(first['input'], 60)}{more}"
 
 
 def _known_keys(location: list[str]) -> list[str]:

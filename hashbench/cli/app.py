@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hashbench.errors import Interrupted, RunFailedError, UserError
+from hashbench.errors import Interrupted, RunFailedError, UserError, one_line, shown
 
 # Typer brings its own copy of click: the classes are reached through what it exports.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -95,6 +95,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _fail_usage(error)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", 130)
+    except SystemExit as error:  # of a method or plugin: no command of ours ends in this way
+        return _fail(f"something that was imported or run ended the program (SystemExit: {shown(error.code)})", 1)
     except BrokenPipeError:
         sys.stderr.close()
         return 0
@@ -112,5 +114,6 @@ def _fail_usage(error: Any) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    typer.echo("error: " + " ".join(message.split()), err=True)
+    """The one place where errors are printed: one line, which a terminal shows whole."""
+    typer.echo(one_line(f"error: {message}"), err=True)
     return code

@@ -40,14 +40,15 @@ def check_data(
     from hashbench.data.duplicates import content_ids
     from hashbench.data.image_index import DataError
     from hashbench.data.load import load_table
-    from hashbench.errors import UserError, did_you_mean
+    from hashbench.errors import UserError, did_you_mean, shown
 
     catalog = load_catalog(plugin or (), imports=import_ or ())
     protocol = catalog.protocols.get(name)
     dataset = protocol.dataset if protocol else name
     if dataset not in catalog.datasets:
         known = {*catalog.protocols, *catalog.datasets}
-        raise UserError(f"check-data: no protocol and no data set named {dataset!r}. {did_you_mean(dataset, known)}")
+        nearest = did_you_mean(dataset, known, "hashbench list")
+        raise UserError(f"check-data: no protocol and no data set named {shown(dataset)}. {nearest}")
     entry = catalog.datasets[dataset]
     hparams = {**entry.hparams, **(protocol.dataset_hparams if protocol else {}), **_options(sets or ())}
     dataset_class = catalog.load_class("datasets", dataset)

@@ -45,6 +45,7 @@ def figures(
     from rich.console import Console
 
     from hashbench.cli.own_metrics import import_metrics
+    from hashbench.cli.say import say
     from hashbench.cli.selection import finished_runs
     from hashbench.report.figures.draw import INDEX, check_names, draw_figures
     from hashbench.report.figures.kinds import STUDIES
@@ -71,7 +72,7 @@ def figures(
             )
         problems += drawn.problems
         for problem in drawn.problems:
-            typer.echo(f"warning: {problem}", err=True)
+            say(f"warning: {problem}")
         for kind, files in drawn.files.items():
             typer.echo(f"{kind:<12} {_files(len(files)):>9}  {files[0].name}{', ...' if len(files) > 1 else ''}")
         for kind, needs in drawn.skipped.items():

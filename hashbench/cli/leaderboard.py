@@ -42,6 +42,7 @@ def leaderboard(
     """
     from hashbench.cli.leaderboard_tables import show_average_ranks, show_paired_differences, show_sections
     from hashbench.cli.own_metrics import import_metrics
+    from hashbench.cli.say import say
     from hashbench.cli.selection import finished_runs
     from hashbench.results.atomic import write_text
     from hashbench.results.known_metric import known_metric
@@ -54,7 +55,7 @@ def leaderboard(
     left_out = len(problems)
     queries, unread = over_queries(found, metric)
     for problem in unread:
-        typer.echo(f"warning: {problem}", err=True)
+        say(f"warning: {problem}")
     problems += unread
     frame = table(records, metric=metric, queries=queries)
     differences = headings(records)

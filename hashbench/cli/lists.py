@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashbench.errors import UserError
+from hashbench.errors import UserError, shown
 
 _MOST = 10_000
 """Numbers in one list; more are a slip of the keyboard, and would fill the memory with runs to do."""
@@ -16,7 +16,7 @@ def words(text: str, option: str) -> list[str]:
     """
     found = [word.strip() for word in text.split(",") if word.strip()]
     if not found:
-        raise UserError(f"{option} {text!r}: expected names, comma-separated")
+        raise UserError(f"{option} {shown(text)}: expected names, comma-separated")
     return list(dict.fromkeys(found))
 
 
@@ -34,8 +34,8 @@ def numbers(text: str, option: str) -> list[int]:
         except ValueError:
             span = []
         if not span:
-            raise UserError(f"{option} {text!r}: expected whole numbers or ranges, such as 16,32 or 0-4")
+            raise UserError(f"{option} {shown(text)}: expected whole numbers or ranges, such as 16,32 or 0-4")
         if len(found) + len(span) > _MOST:
-            raise UserError(f"{option} {text!r}: more than {_MOST:,} numbers; ask for fewer at a time")
+            raise UserError(f"{option} {shown(text)}: more than {_MOST:,} numbers; ask for fewer at a time")
         found += span
     return list(dict.fromkeys(found))

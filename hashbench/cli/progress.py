@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from hashbench.cli.say import say
+from hashbench.cli.say import as_line, say
 from hashbench.engine.reporter import Reporter, epoch_line
 
 
@@ -49,12 +49,12 @@ class LiveReporter(Reporter):
     def message(self, text: str) -> None:
         """Print above the bar and log."""
         super().message(text)
-        self.console.print(text, highlight=False, markup=False)
+        self.console.print(as_line(text), highlight=False, markup=False)
 
     def warning(self, text: str) -> None:
         """Print above the bar and log."""
         super().warning(text)
-        self.console.print(f"warning: {text}", style="yellow", highlight=False, markup=False)
+        self.console.print(as_line(f"warning: {text}"), style="yellow", highlight=False, markup=False)
 
     def begin(self, epochs: int, steps_per_epoch: int, done: int) -> None:
         """Show the bar."""

@@ -110,17 +110,18 @@ def _work(plan: Plan, make_executor: Callable[[], Executor], out: Path) -> None:
 
 
 def _draw(plan: Plan, runs: list[RunFolder], folder: Path) -> None:
+    from hashbench.cli.say import say
     from hashbench.report.figures.draw import INDEX, draw_figures
 
     drawn = draw_figures(runs, folder, kinds=plan.target.figures)
     for problem in drawn.problems:
-        typer.echo(f"warning: {problem}", err=True)
+        say(f"warning: {problem}")
     typer.echo(f"{sum(map(len, drawn.files.values()))} figures in {folder}; {folder / INDEX} says what each shows")
 
 
 def _roots(given: list[str], datasets: Collection[str]) -> dict[str, Path]:
     """`cifar10=DIR` or `DIR` -> data set ("" for all) -> path."""
-    from hashbench.errors import UserError, did_you_mean
+    from hashbench.errors import UserError, did_you_mean, shown
 
     roots: dict[str, Path] = {}
     for text in given:
@@ -128,7 +129,7 @@ def _roots(given: list[str], datasets: Collection[str]) -> dict[str, Path]:
         if not equals:
             name, path = "", text
         if name and name not in datasets:
-            raise UserError(f"--data-root {text}: no data set named {name!r}. {did_you_mean(name, datasets)}")
+            raise UserError(f"--data-root {text}: no data set named {shown(name)}. {did_you_mean(name, datasets)}")
         if not Path(path).expanduser().exists():
             raise UserError(f"--data-root {text}: there is no such file or folder: {path or 'nothing given'}")
         roots[name] = Path(path).expanduser()

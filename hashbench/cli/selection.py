@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
-from hashbench.errors import UserError, did_you_mean
+from hashbench.cli.say import say
+from hashbench.errors import UserError, did_you_mean, shown
 
 if TYPE_CHECKING:
     from hashbench.results.folder import RunFolder
@@ -37,9 +36,9 @@ def finished_runs(
     lengths, names = _code_lengths(bits), _names(methods)
     runs, problems, unfinished = find_runs(roots)
     for problem in problems:
-        typer.echo(f"warning: {problem}", err=True)
+        say(f"warning: {problem}")
     if unfinished:
-        typer.echo(f"{unfinished} unfinished {'run is' if unfinished == 1 else 'runs are'} not shown.", err=True)
+        say(f"{unfinished} unfinished {'run is' if unfinished == 1 else 'runs are'} not shown.")
     if not runs and not problems:
         places = ", ".join(str(root) for root in roots)
         raise UserError(f"{places}: no finished run. Make one with `hashbench run --method NAME --out DIR`.")
@@ -70,12 +69,12 @@ def _chosen(
     """Those that were asked for; asking for what no run has is an error that says what there is."""
     protocols = {run.record.protocol for run in runs}
     if protocol is not None and protocol not in protocols:
-        raise UserError(f"no run of protocol {protocol!r}. {did_you_mean(protocol, protocols)}")
+        raise UserError(f"no run of protocol {shown(protocol)}. {did_you_mean(protocol, protocols)}")
     runs = [run for run in runs if protocol in (None, run.record.protocol)]
     known = {run.record.method for run in runs}
     for name in methods or ():
         if name not in known:
-            raise UserError(f"no run of method {name!r}. {did_you_mean(name, known)}")
+            raise UserError(f"no run of method {shown(name)}. {did_you_mean(name, known)}")
     runs = [run for run in runs if methods is None or run.record.method in methods]
     there = {run.record.bits for run in runs}
     absent = sorted(set(bits or ()) - there)

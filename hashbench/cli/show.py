@@ -21,13 +21,13 @@ def show(
 ) -> None:
     """Show what a name is: source, defaults, presets, known deviations, published numbers."""
     from hashbench.catalog import SECTIONS, load_catalog
-    from hashbench.errors import UserError, did_you_mean
+    from hashbench.errors import UserError, did_you_mean, shown
 
     catalog = load_catalog(plugin or (), imports=import_ or ())
     sections = [s for s in SECTIONS if name in catalog.section(s)]
     if not sections:
         known = [n for s in SECTIONS for n in catalog.section(s)]
-        raise UserError(f"nothing is named {name!r}. {did_you_mean(name, known)}")
+        raise UserError(f"nothing is named {shown(name)}. {did_you_mean(name, known, 'hashbench list')}")
     if as_json:
         content = {s: catalog.section(s)[name].model_dump(mode="json", by_alias=True) for s in sections}
         for s in sections:

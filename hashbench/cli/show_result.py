@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 
 from rich.console import Console
@@ -35,10 +36,9 @@ def print_outcome(outcome: Outcome, again: str) -> None:
         if member.bounds:
             ends = " .. ".join(f"{metrics[bound]:.4f}" for bound in member.bounds)
             table.add_row("  worst .. best order of ties", ends)
-    table.add_row("selected epoch", f"{record.selection['epoch']} of {len(record.history)}")
-    table.add_row(
-        "seconds per epoch / in all", f"{record.timing['seconds_per_epoch']:.2f} / {record.timing['total_seconds']:.1f}"
-    )
+    table.add_row("selected epoch", f"{record.selection.get('epoch', '–')} of {len(record.history)}")
+    epoch, total = (record.timing.get(name, math.nan) for name in ("seconds_per_epoch", "total_seconds"))
+    table.add_row("seconds per epoch / in all", f"{epoch:.2f} / {total:.1f}")
     console.print(table)
     run = outcome.run
     console.print(f"result   {run.result_path}", soft_wrap=True)

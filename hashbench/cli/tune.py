@@ -84,8 +84,8 @@ def _report(study: Study, path: Path, protocol: str, bits: int, options: RunOpti
     import shlex
 
     best = study.best()
-    defaults = next(trial for trial in study.trials if trial.number == 0)
-    beside = f"{defaults.score:.4f}" if defaults.failure is None else "failed"
+    defaults = next((trial for trial in study.trials if trial.number == 0), None)
+    beside = "not tried" if defaults is None else "failed" if defaults.failure else f"{defaults.score:.4f}"
     failed = sum(trial.failure is not None for trial in study.trials)
     tried = f"{len(study.trials)} trials" + (f", {failed} of which failed," if failed else "")
     typer.echo(

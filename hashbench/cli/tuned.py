@@ -79,7 +79,7 @@ class TunedSettings:
         )
         now, then = spec.settings.model_dump(), study.run["settings"]
         for name in ("dataset", "dataset_hparams", "split"):
-            if now[name] != then[name]:
+            if now[name] != then.get(name):
                 raise UserError(
                     f"--tuned {path}: its {name} is not that of {spec.protocol}, whose test queries it may have seen "
                     f"in validation: tune {method} under {spec.protocol}"

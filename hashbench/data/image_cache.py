@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
+from pydantic_core import from_json
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -24,7 +25,7 @@ from hashbench.atomic import atomic_write
 from hashbench.cache import cache_root
 from hashbench.data.decode import decode_all
 from hashbench.data.image_index import DataError, ImageIndex, Problem
-from hashbench.errors import UserError
+from hashbench.errors import UserError, one_line
 
 logger = logging.getLogger(__name__)
 
@@ -85,12 +86,14 @@ def _digest(index: ImageIndex, size: int) -> str:
 def _read(entry: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, str] | None:
     """What an earlier call kept; None if it is not there, or not whole."""
     try:
-        source = json.loads(entry.with_suffix(".json").read_text())["source"]
+        source = from_json(entry.with_suffix(".json").read_bytes())["source"]
         pixels = np.load(entry.with_suffix(".npy"), mmap_mode="c", allow_pickle=False)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, LookupError, TypeError, EOFError) as error:
-        logger.warning("decoded images %s are damaged (%s): decoding them again", entry, error)
+    except Exception as error:  # damaged bytes may make any part of json and NumPy fail, in any way
+        logger.warning("decoded images %s are damaged (%s): decoding them again", entry, one_line(str(error), 120))
+        return None
+    if not isinstance(source, str):
         return None
     return (pixels, source) if pixels.shape == shape and pixels.dtype == np.uint8 else None
 

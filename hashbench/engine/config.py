@@ -20,7 +20,7 @@ from hashbench.catalog import Catalog, ProtocolEntry
 from hashbench.catalog.request import RunSpec, resolve
 from hashbench.engine.config_file import read_config_file, runs_code
 from hashbench.engine.crash import in_a_line
-from hashbench.errors import UserError, did_you_mean
+from hashbench.errors import UserError, cut, did_you_mean, shown
 
 TOP = ("run", "custom_hooks", "custom_imports", "visualizer")
 _LOOPS = ("train_cfg", "val_cfg")
@@ -108,7 +108,9 @@ def spec_of_config(
     for key, value in run.items():
         kind, words = RUN[key]
         if value is not None and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
-            raise UserError(f"{where}: run.{key} is {words}, not {value!r}")
+            raise UserError(f"{where}: run.{key} is {words}, not {shown(value)}")
+    if not _are_words(run.get("changed") or []):
+        raise UserError(f"{where}: run.changed is a list of names, not {shown(run['changed'])}")
     given = {key: value for key, value in run.items() if value is not None}
     imports = _import(where, values.get("custom_imports"), folder)
     hooks, visualizer = _checked(where, values)
@@ -199,19 +201,19 @@ def check_registered(where: str, value: Any, registry: Any) -> None:
     """Refuse what is no `dict(type=NAME, ...)` of a registry, with the nearest name."""
     name = value.get("type") if isinstance(value, dict) else None
     if not isinstance(name, str):
-        raise UserError(f"{where}: expected dict(type=NAME, ...), got {value!r}")
+        raise UserError(f"{where}: expected dict(type=NAME, ...), got {shown(value)}")
     registry.import_from_location()
     names = [*registry.module_dict, *registry.parent.module_dict]
     if name in names:
         return
     if "." not in name:
-        raise UserError(f"{where}: no {registry.name} {name!r}. {did_you_mean(name, names)}")
+        raise UserError(f"{where}: no {registry.name} {shown(name)}. {did_you_mean(name, names)}")
     try:
         found = registry.get(name)
-    except Exception as error:  # a path, whose import may fail in any way
+    except (Exception, SystemExit) as error:  # a path, whose import may fail in any way, or leave
         raise UserError(f"{where}: {name}: {in_a_line(error)}") from error
     if found is None:
-        raise UserError(f"{where}: no {registry.name} {name!r}: it cannot be imported")
+        raise UserError(f"{where}: no {registry.name} {shown(name)}: it cannot be imported")
 
 
 def _refuse_code(values: Mapping[str, Any], where: str) -> None:
@@ -242,16 +244,22 @@ def _import(where: str, asked: Any, folder: Path | None) -> tuple[str, ...]:
         return ()
     if not isinstance(asked, dict) or not {"imports"} <= set(asked) <= {"imports", "allow_failed_imports"}:
         raise UserError(f"{where}: custom_imports is dict(imports=[MODULE, ...])")
-    modules = [asked["imports"]] if isinstance(asked["imports"], str) else list(asked["imports"])
+    modules = [asked["imports"]] if isinstance(asked["imports"], str) else asked["imports"]
+    if not _are_words(modules):
+        raise UserError(f"{where}: custom_imports.imports is a list of names of modules, not {shown(modules)}")
     if folder is not None and str(folder.resolve()) not in sys.path:
         sys.path.append(str(folder.resolve()))
     for module in modules:
         try:
             import_module(module)
-        except Exception as error:  # a module may fail in any way when it is imported
+        except (Exception, SystemExit) as error:  # a module may fail in any way when it is imported, or leave
             if not asked.get("allow_failed_imports"):
                 raise UserError(f"{where}: custom_imports: {module}: {in_a_line(error)}") from error
     return tuple(modules)
+
+
+def _are_words(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def _check_names(where: str, prefix: str, values: Mapping[str, Any], known: Iterable[str]) -> None:
@@ -259,12 +267,15 @@ def _check_names(where: str, prefix: str, values: Mapping[str, Any], known: Iter
     for key in values:
         if key not in names:
             start = f"{where}: " if where else ""
-            raise UserError(f"{start}no key {prefix}{key}. {did_you_mean(key, names)}")
+            raise UserError(f"{start}no key {cut(f'{prefix}{key}', 60)}. {did_you_mean(key, names)}")
 
 
 def _check_loops(where: str, values: Mapping[str, Any], spec: RunSpec) -> None:
     """Earlier runs wrote their loops down; a change there would change nothing."""
     follows = {"max_epochs": "epochs", "val_interval": "validate_every"}
-    for key, value in values.get("train_cfg", {}).items():
+    loops = values.get("train_cfg") or {}
+    if not isinstance(loops, dict):
+        raise UserError(f"{where}: train_cfg is a mapping, not {shown(loops)}")
+    for key, value in loops.items():
         if key in follows and value != getattr(spec.settings, follows[key]):
             raise UserError(f"{where}: train_cfg.{key} follows from the protocol: set run.settings.{follows[key]}")

@@ -6,29 +6,19 @@ All three may have `_base_`, a path or a list of paths relative to the file, who
 from __future__ import annotations
 
 import ast
-import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from hashbench.engine.crash import in_a_line
 from hashbench.errors import UserError
+from hashbench.plain import PlainError, json_values, plain_values, read_text, yaml_values
 
 BASE, DELETE = "_base_", "_delete_"
 """mmengine's words: what a config starts from; and `_delete_: true`, a mapping that replaces that of the base."""
 _DATA = (".yaml", ".yml", ".json")
-
-
-class _Loader(yaml.SafeLoader):
-    """Plain values only; and 1e-3 is a number, which YAML 1.1 takes for a word."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
+_MOST_BASES = 8
+"""Files of which each is a base of the one before."""
 
 
 def runs_code(path: Path) -> bool:
@@ -45,13 +35,16 @@ def read_config_file(path: Path) -> dict[str, Any]:
     where = f"--config {path}"
     if not path.is_file():
         raise UserError(f"{where}: no such file")
-    if not runs_code(path) and path.suffix not in _DATA:
-        raise UserError(f"{where}: a config is a file .py, .yaml or .json, not {path.suffix or 'one without ending'}")
-    values = _read_python(path) if runs_code(path) else _read_data(path, ())
+    if not runs_code(path):
+        if path.suffix not in _DATA:
+            raise UserError(
+                f"{where}: a config is a file .py, .yaml or .json, not {path.suffix or 'one without ending'}"
+            )
+        return _read_data(path, ())
     try:
-        plain: dict[str, Any] = json.loads(json.dumps(values, allow_nan=False))
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{where}: only words, finite numbers, lists and mappings ({in_a_line(error)})") from error
+        plain: dict[str, Any] = plain_values(_read_python(path))
+    except PlainError as error:
+        raise UserError(f"{where}: only words, finite numbers, lists and mappings: {error}") from error
     return plain
 
 
@@ -63,7 +56,7 @@ def _read_python(path: Path) -> dict[str, Any]:
         config = Config.fromfile(str(path), import_custom_modules=False).to_dict()
     except UserError:
         raise
-    except Exception as error:  # the file is run as Python, and may fail in any way
+    except (Exception, SystemExit) as error:  # the file is run as Python, and may fail in any way, or leave
         raise UserError(f"--config {path}: it cannot be read ({in_a_line(error)})") from error
     return {name: value for name, value in config.items() if not name.startswith("_")}
 
@@ -101,14 +94,15 @@ def _read_data(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
         raise UserError(f"{where}: the base of a YAML or JSON config is one of these, since they run no code")
     if path in above:
         raise UserError(f"{where}: it is its own base")
+    if len(above) > _MOST_BASES:
+        raise UserError(f"{where}: bases of bases, more than {_MOST_BASES} deep: write fewer files")
     try:
-        text = path.read_text(encoding="utf-8")
-        values = json.loads(text) if path.suffix == ".json" else yaml.load(text, Loader=_Loader)
-    except OSError as error:
-        raise UserError(f"{where}: {error.strerror}") from error
-    except (ValueError, yaml.YAMLError) as error:
-        raise UserError(f"{where}: not valid {path.suffix[1:].upper()}: {' '.join(str(error).split())}") from error
-    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        text = read_text(path)
+        values = json_values(text) if path.suffix == ".json" else yaml_values(text)
+    except PlainError as error:
+        line = f"line {error.line}: " if error.line else ""
+        raise UserError(f"{where}: {line}{error}") from error
+    if not isinstance(values, dict):
         raise UserError(f"{where}: a config is a mapping of names to values, with `run: {{method: ...}}` in it")
     bases = values.pop(BASE, [])
     bases = [bases] if isinstance(bases, str) else bases

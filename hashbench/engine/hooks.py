@@ -9,7 +9,7 @@ from typing import Any
 from mmengine.hooks import Hook
 
 from hashbench.engine.reporter import Reporter
-from hashbench.errors import UserError, did_you_mean
+from hashbench.errors import UserError, did_you_mean, shown
 from hashbench.registry import HOOKS, SCOPE
 from hashbench.results.known_metric import known_metric
 from hashbench.results.record import VALIDATION
@@ -55,7 +55,7 @@ class SelectionHook(Hook):
         metrics = metrics or {}
         if self.primary not in metrics:
             raise UserError(
-                f"protocol field primary: no metric {self.primary!r}. {did_you_mean(self.primary, metrics)}"
+                f"protocol field primary: no metric {shown(self.primary)}. {did_you_mean(self.primary, metrics)}"
             )
         runner.state.history[-1].update({f"{VALIDATION}{name}": value for name, value in metrics.items()})
         higher_is_better = known_metric(self.primary).metric.higher_is_better

@@ -11,7 +11,7 @@ import torch
 
 from hashbench.catalog import Catalog, load_catalog
 from hashbench.engine.mmengine_internals import ParamScheduler
-from hashbench.errors import UserError, did_you_mean
+from hashbench.errors import UserError, did_you_mean, shown
 from hashbench.models import HashNetwork
 from hashbench.registry import OPTIMIZERS, SCHEDULES, Registry
 
@@ -31,7 +31,7 @@ def build_optimizer(
     name, lr = rest.pop("type"), rest.pop("lr")
     multiplier = rest.pop("head_lr_mult", 1.0)
     if not isinstance(lr, int | float) or not 0 < lr < math.inf:
-        raise UserError(f"optimizer.lr must be a positive number, got {lr!r}")
+        raise UserError(f"optimizer.lr must be a positive number, got {shown(lr)}")
     cls = _found(catalog, OPTIMIZERS, name)
     if not (isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer)):
         raise UserError(f"optimizer.type: {name} is no subclass of torch.optim.Optimizer")
@@ -77,7 +77,7 @@ def _found(catalog: Catalog | None, registry: Registry, name: Any) -> Callable[.
     if found is None:
         kind = registry.section[:-1]
         known = catalog.section(registry.section)
-        raise UserError(f"{kind}.type: no {kind} {name!r}. {did_you_mean(str(name), known)}")
+        raise UserError(f"{kind}.type: no {kind} {shown(name)}. {did_you_mean(str(name), known)}")
     return found
 
 

@@ -57,7 +57,10 @@ def check_visualizer(config: Any, where: str) -> None:
 
     check_registered(f"{where}: visualizer", config, VISUALIZERS)
     backends = config.get("vis_backends") or []
-    for number, backend in enumerate([backends] if isinstance(backends, dict) else backends):
+    backends = [backends] if isinstance(backends, dict) else backends
+    if not isinstance(backends, list):
+        raise UserError(f"{where}: visualizer.vis_backends is a list: [dict(type=NAME, ...)]")
+    for number, backend in enumerate(backends):
         check_registered(f"{where}: visualizer.vis_backends[{number}]", backend, VISBACKENDS)
         _check_installed(backend["type"], f"{where}: visualizer")
 

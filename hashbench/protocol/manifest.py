@@ -12,7 +12,7 @@ import numpy as np
 
 from hashbench.catalog.schema import SplitEntry
 from hashbench.data.table import LabelledRows
-from hashbench.errors import UserError, did_you_mean
+from hashbench.errors import UserError, did_you_mean, shown
 from hashbench.npz import read_npz
 from hashbench.protocol.split import ROLES, Split, SplitError
 from hashbench.protocol.stratified import draw_rows
@@ -78,7 +78,7 @@ def read_manifest(manifest: str, allow: Mapping[str, int] | None = None) -> Spli
         if manifest not in shipped:
             hint = did_you_mean(manifest, shipped)
             raise UserError(
-                f"split manifest {manifest!r} is not in the package; {hint} A file's name ends in .npz or .json."
+                f"split manifest {shown(manifest)} is not in the package; {hint} A file's name ends in .npz or .json."
             )
         with resources.as_file(shipped[manifest]) as file:
             return _split_from(_read(file), manifest, allow)
@@ -119,7 +119,7 @@ def _split_from(arrays: Mapping[str, np.ndarray], name: str, allow: Mapping[str,
 def _check_roles(arrays: Mapping[str, np.ndarray], where: str) -> None:
     unknown = sorted(set(arrays) - set(ROLES))
     if unknown:
-        raise UserError(f"{where}: unknown role {unknown[0]!r}. {did_you_mean(unknown[0], ROLES)}")
+        raise UserError(f"{where}: unknown role {shown(unknown[0])}. {did_you_mean(unknown[0], ROLES)}")
     for role, rows in arrays.items():
         if rows.ndim != 1 or (rows.dtype.kind not in "iu" and len(rows)):
             raise UserError(f"{where}: {role} is {rows.dtype} {rows.shape}; give a list of whole row numbers")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from hashbench.errors import UserError
+from hashbench.errors import UserError, shown
 from hashbench.results.record import DEFAULT_PRESET
 
 RESULT = "result.json"
@@ -41,7 +41,7 @@ def place(protocol_dir: str, method_dir: str, bits: int, seed: int) -> str:
     """
     for name in (protocol_dir, method_dir):
         if not _NAME.fullmatch(name):
-            raise UserError(f"{name!r} cannot be the name of a folder: use letters, digits and _ . @ + = - only.")
+            raise UserError(f"{shown(name)} cannot be the name of a folder: use letters, digits and _ . @ + = - only.")
     return _joined(protocol_dir, method_dir, bits, seed)
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hashbench.errors import UserError, did_you_mean
+from hashbench.errors import UserError, did_you_mean, shown
 from hashbench.evaluation.metrics import headline
 from hashbench.results.columns import csv_names, values
 from hashbench.results.known_metric import known_metric
@@ -61,7 +61,7 @@ def table(
 
     metrics = metric_names(records)
     if records and metric not in metrics:
-        raise UserError(f"no run has the metric {metric!r}. {did_you_mean(metric, metrics)}")
+        raise UserError(f"no run has the metric {shown(metric)}. {did_you_mean(metric, metrics)}")
     better = known_metric(metric).metric.higher_is_better
     settings: dict[str, list[ResultRecord]] = {}
     for record in records:

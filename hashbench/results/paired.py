@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from hashbench.errors import UserError, did_you_mean
+from hashbench.errors import UserError, did_you_mean, shown
 from hashbench.evaluation.errors import EvaluationInputError
 from hashbench.evaluation.uncertainty import Difference, paired_bootstrap
 from hashbench.results.folder import RunFolder
@@ -50,9 +50,9 @@ def paired_differences(
     known = {_name(run) for run in runs}
     for name in (first, second):
         if name not in known:
-            raise UserError(f"no run of {name!r}. {did_you_mean(name, known)}")
+            raise UserError(f"no run of {shown(name)}. {did_you_mean(name, known)}")
     if first == second:
-        raise UserError(f"{first!r} cannot be compared with itself: name two different rows.")
+        raise UserError(f"{shown(first)} cannot be compared with itself: name two different rows.")
     places = sorted({(run.record.protocol, run.record.fingerprint, run.record.bits) for run in runs})
     found = []
     for protocol, fingerprint, bits in places:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hashbench.errors import UserError, did_you_mean
+from hashbench.errors import UserError, did_you_mean, shown
 from hashbench.evaluation.metrics import find, find_kept
 from hashbench.results.folder import RunFolder
 from hashbench.results.record import row_key
@@ -84,7 +84,7 @@ def per_query(run: RunFolder, metric: str) -> Floats:
                 )
             return file.read(name).astype(np.float64, copy=False)
         names = [one.name if (one := find_kept(entry)) else entry for entry in file.names]
-    raise NotPerQueryError(f"{metric!r} is not kept for each query. {did_you_mean(metric, names)}")
+    raise NotPerQueryError(f"{shown(metric)} is not kept for each query. {did_you_mean(metric, names)}")
 
 
 def _queries(run: RunFolder, shape: tuple[int, ...]) -> int | None:

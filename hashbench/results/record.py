@@ -5,16 +5,18 @@ The file is always valid JSON: a number that is not finite is written as null an
 
 from __future__ import annotations
 
-import errno
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import from_json
 
-from hashbench.errors import UserError
+from hashbench.errors import UserError, cut, shown
+from hashbench.plain import PlainError, read_bytes
+from hashbench.results.plausible import check_description, check_environment, check_history, check_selection
 
 SCHEMA = 1
 """Version of result.json. Raised when a key changes its name or its meaning."""
@@ -24,8 +26,13 @@ DEFAULT_PRESET = "default"
 VALIDATION = "val_"
 """Before the name of a metric in `history`: its value on validation queries."""
 
+MOST_BITS = 4096
+"""Of a code, as of `hashbench.catalog.request`."""
+
 RECALL_LEVELS = 101
 """Of the curve `precision_interpolated`: recall 0, 0.01, ..., 1."""
+_MOST_OF_A_CURVE = 1e18
+"""Pairs of a million queries and a million million items."""
 OVER_DISTANCE = ("recall_by_radius", "precision_by_radius", "distance_similar", "distance_dissimilar")
 """Curves of K + 1 numbers."""
 
@@ -70,8 +77,8 @@ class ResultRecord(BaseModel):
     method: str = Field(min_length=1)
     preset: str = DEFAULT_PRESET
     hparams: dict[str, Any] = Field(default_factory=dict)
-    bits: int = Field(ge=1)
-    seed: int = Field(ge=0)
+    bits: int = Field(ge=1, le=MOST_BITS)
+    seed: int = Field(ge=0, lt=2**31)
     metrics: dict[str, float]
     history: list[dict[str, Any]] = Field(default_factory=list)
     curves: dict[str, list[float]] = Field(default_factory=dict)
@@ -81,7 +88,7 @@ class ResultRecord(BaseModel):
     backbone: str
     selection: dict[str, Any] = Field(default_factory=dict)
     dataset: str
-    trials: int = Field(0, ge=0)
+    trials: int = Field(0, ge=0, lt=2**31)
 
     @field_validator("preset", mode="before")
     @classmethod
@@ -103,10 +110,18 @@ class ResultRecord(BaseModel):
     def _nulls_of_history_are_nan(cls, value: object) -> object:
         return [_without_none(v) if isinstance(v, dict) else v for v in value] if isinstance(value, list) else value
 
+    @field_validator("history", "selection", "environment", "protocol_description")
+    @classmethod
+    def _is_of_the_kinds_that_are_shown(cls, value: Any, info: ValidationInfo) -> Any:
+        _CHECKS[info.field_name or ""](value)
+        return value
+
     @model_validator(mode="after")
     def _curves_have_their_lengths(self) -> ResultRecord:
         if self.curves and {name: len(values) for name, values in self.curves.items()} != self._lengths_of_curves():
             raise ValueError("curves: names or lengths are not those of hashbench.results.curves")
+        if not all(sum(map(abs, values)) < _MOST_OF_A_CURVE for values in self.curves.values()):
+            raise ValueError("curves: values that are neither shares nor numbers of pairs")
         return self
 
     def _lengths_of_curves(self) -> dict[str, int]:
@@ -117,6 +132,14 @@ class ResultRecord(BaseModel):
     def to_json(self) -> str:
         """The text of result.json, in the order of the attributes."""
         return to_json(self.model_dump(by_alias=True))
+
+
+_CHECKS: dict[str, Callable[[Any], None]] = {
+    "history": lambda history: check_history(history, VALIDATION),
+    "selection": check_selection,
+    "environment": check_environment,
+    "protocol_description": check_description,
+}
 
 
 def row_key(record: ResultRecord) -> str:
@@ -140,14 +163,14 @@ def load_record(path: Path) -> ResultRecord:
     content = read_json(path)
     found = content.get("schema")
     if found != SCHEMA:
-        raise UserError(f"{path}: schema version {found!r}, this hashbench reads {SCHEMA}: run it again.")
+        raise UserError(f"{path}: schema version {shown(found)}, this hashbench reads {SCHEMA}: run it again.")
     try:
         return ResultRecord.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UserError(
-            f"{path}: not a result: {where}: {first['msg']}. Delete the folder and run it again."
+            f"{path}: not a result: {cut(where, 60)}: {cut(first['msg'], 120)}. Delete the folder and run it again."
         ) from error
 
 
@@ -158,11 +181,9 @@ def read_json(path: Path) -> dict[str, Any]:
         UserError: the file cannot be read, or holds something else; the message names it.
     """
     try:
-        if path.exists() and not path.is_file():  # a pipe would be waited for
-            raise OSError(errno.EINVAL, "not a regular file")
-        content = from_json(path.read_bytes())  # three times as fast as json: a leaderboard reads a thousand
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}.") from error
+        content = from_json(read_bytes(path))  # three times as fast as json: a leaderboard reads a thousand
+    except PlainError as error:
+        raise UserError(f"{path}: cannot be read: {error}.") from error
     except ValueError as error:
         raise UserError(f"{path}: corrupt, not JSON ({error}). Delete the folder and run it again.") from error
     if not isinstance(content, dict):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from hashbench.catalog import Catalog
 from hashbench.catalog.constructor import Argument
 from hashbench.catalog.request import parse_sets
 from hashbench.catalog.set_values import check_hyper_parameters
-from hashbench.errors import UserError, did_you_mean
+from hashbench.errors import UserError, cut, did_you_mean, shown
 
 Space = Mapping[str, Mapping[str, list[Any]]]
 
@@ -69,13 +70,13 @@ def checked(entry: Mapping[str, list[Any]], where: str) -> tuple[str, list[Any]]
     """
     kind, options = next(iter(entry.items())) if len(entry) == 1 else (", ".join(entry), [])
     if kind not in _KINDS:
-        raise UserError(f"{where} has kind {kind!r}; use log, uniform or choice")
+        raise UserError(f"{where} has kind {shown(kind)}; use log, uniform or choice")
     if kind == "choice":
         if not options:
             raise UserError(f"{where}: a choice needs at least one value")
         return kind, options
-    numbers = [value for value in options if isinstance(value, (int, float)) and not isinstance(value, bool)]
-    if len(options) != 2 or len(numbers) != 2 or not all(map(math.isfinite, numbers)) or numbers[0] >= numbers[1]:
+    numbers = [value for value in options if is_finite_number(value)]
+    if len(options) != 2 or len(numbers) != 2 or numbers[0] >= numbers[1]:
         raise UserError(f"{where}: {kind} needs two numbers, the lower one first, got {_words(options)}")
     if kind == "log" and numbers[0] <= 0:
         raise UserError(f"{where}: log needs limits above 0, got {_words(options)}")
@@ -95,11 +96,11 @@ def with_changes(catalog: Catalog, method: str, words: Sequence[str]) -> dict[st
         name, equals, rest = text.partition("=")
         kind, *values = rest.split() or [""]
         if not equals or not name or kind not in _KINDS:
-            raise UserError(f"--search {text!r}: expected 'KEY=log 0.1 1', 'KEY=uniform 0 1' or 'KEY=choice a b'")
+            raise UserError(f"--search {shown(text)}: expected 'KEY=log 0.1 1', 'KEY=uniform 0 1' or 'KEY=choice a b'")
         known = [*defaults, "optimizer.KEY", "schedule.KEY"]
         if name not in defaults and name.partition(".")[0] not in ("optimizer", "schedule"):
             raise UserError(
-                f"--search {name}: method {method} has no such hyper-parameter. {did_you_mean(name, known)}"
+                f"--search {cut(name, 60)}: method {method} has no such hyper-parameter. {did_you_mean(name, known)}"
             )
         space[name] = {kind: [parse_sets([f"{name}={value}"], "--search")[name] for value in values]}
         for value in space[name][kind]:
@@ -157,5 +158,11 @@ def _is_whole(argument: Argument, limits: Sequence[Any]) -> bool:
     return all(type(number) is int for number in (argument.default, *limits))
 
 
+def is_finite_number(value: Any) -> bool:
+    """Whether a value, of a file perhaps, is a number that a float can hold."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and abs(value) <= sys.float_info.max  # a whole number may be too large for a float
+
+
 def _words(values: Sequence[Any]) -> str:
-    return " ".join(map(str, values)) or "nothing"
+    return cut(" ".join(map(str, values)), 60) or "nothing"

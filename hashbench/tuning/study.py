@@ -9,10 +9,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from hashbench.catalog.set_words import as_set
-from hashbench.errors import UserError
+from hashbench.errors import UserError, cut, listed, shown
+from hashbench.plain import PlainError, read_bytes
 from hashbench.results.atomic import write_text
 from hashbench.results.flat import flatten
 from hashbench.results.record import to_json
+from hashbench.tuning.search_space import checked
 
 SCHEMA = 1
 """Version of the file."""
@@ -32,10 +34,10 @@ class Trial(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    number: int = Field(ge=0)
+    number: int = Field(ge=0, lt=2**31)
     values: dict[str, Any]
     score: float = math.nan
-    epoch: int = 0
+    epoch: int = Field(0, ge=0, lt=2**63)
     seconds: float = 0.0
     failure: str | None = None
 
@@ -64,11 +66,38 @@ class Study(BaseModel):
     preset: str | None
     sets: list[str]
     sampler: str
-    seed: int
+    seed: int = Field(ge=0, lt=2**31)
     search: dict[str, dict[str, list[Any]]]
     run: dict[str, Any]
     content: dict[str, str | None] = Field(default_factory=dict)
     trials: list[Trial] = Field(default_factory=list)
+
+    @field_validator("trials")
+    @classmethod
+    def _numbers_stand_once(cls, value: list[Trial]) -> list[Trial]:
+        if len({trial.number for trial in value}) < len(value):
+            raise ValueError("two trials have one number")
+        return sorted(value, key=lambda trial: trial.number)
+
+    @field_validator("search")
+    @classmethod
+    def _can_be_drawn_from(cls, value: dict[str, dict[str, list[Any]]]) -> dict[str, dict[str, list[Any]]]:
+        for name, entry in value.items():
+            checked(entry, f"search space: {name}")
+        return value
+
+    @field_validator("run")
+    @classmethod
+    def _is_a_run(cls, value: dict[str, Any]) -> dict[str, Any]:
+        """Of `RunSpec.identity()`, what those who read a study look at."""
+        wanted = {"protocol": str, "bits": int, "seed": int, "preset": str, "settings": dict}
+        wanted |= dict.fromkeys(("hparams", "optimizer", "schedule"), dict)
+        wrong = [name for name, kind in wanted.items() if not isinstance(value.get(name), kind)]
+        if not wrong and not isinstance(value["settings"].get("primary"), str):
+            wrong = ["settings.primary"]
+        if wrong:
+            raise ValueError(f"{listed(wrong)} missing, or of another kind")
+        return value
 
     def best(self) -> Trial:
         """The trial with the highest score, the earliest of equals.
@@ -101,13 +130,17 @@ def load_study(path: Path) -> Study:
         UserError: no such file, or no study of this version.
     """
     try:
-        return Study.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}; name a file of `hashbench tune --out`") from error
+        study = Study.model_validate_json(read_bytes(path))
+    except PlainError as error:
+        raise UserError(f"{path}: cannot be read: {error}; name a file of `hashbench tune --out`") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
-        raise UserError(f"{path}: not a study of `hashbench tune`: {where}: {first['msg']}") from error
+        reason = first["msg"].removeprefix("Value error, ")
+        raise UserError(f"{path}: not a study of `hashbench tune`: {cut(where, 60)}: {cut(reason, 120)}") from error
+    if study.study != SCHEMA:
+        raise UserError(f"{path}: a study of version {study.study}, this hashbench reads {SCHEMA}: tune again")
+    return study
 
 
 def continued(asked: Study, path: Path) -> Study:
@@ -123,8 +156,10 @@ def continued(asked: Study, path: Path) -> Study:
     before, now = (flatten(study.model_dump(exclude=compared)) for study in (kept, asked))
     differing = [key for key in now | before if _plain(before.get(key)) != _plain(now.get(key))]
     if differing:
-        shown = "; ".join(f"{key} was {before.get(key)!r}, now {now.get(key)!r}" for key in differing[:3])
-        raise UserError(f"{path} holds another study: {shown}. Ask for the same, or give another --out")
+        words = "; ".join(
+            f"{cut(key, 40)} was {shown(before.get(key), 40)}, now {shown(now.get(key), 40)}" for key in differing[:3]
+        )
+        raise UserError(f"{path} holds another study: {words}. Ask for the same, or give another --out")
     return kept
 
 

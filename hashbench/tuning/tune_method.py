@@ -15,6 +15,9 @@ from hashbench.tuning.search_space import SAMPLERS, whole_numbers, with_changes
 from hashbench.tuning.study import Study, continued
 from hashbench.tuning.tune import tune
 
+_MOST_TRIALS = 100_000
+"""More are a slip of the keyboard, and would fill the memory with trials to do."""
+
 
 def tune_method(
     catalog: Catalog,
@@ -51,8 +54,8 @@ def tune_method(
         RunFailedError: every trial failed, or every one but the defaults, or some were lost.
         Interrupted: Ctrl-C; the trials that are over are kept.
     """
-    if trials < 1:
-        raise UserError(f"--trials {trials}: at least one is needed")
+    if not 1 <= trials <= _MOST_TRIALS:
+        raise UserError(f"--trials {trials}: give a number from 1 to {_MOST_TRIALS:,}")
     if sampler not in SAMPLERS:
         raise UserError(f"--sampler {sampler}: no such sampler. {did_you_mean(sampler, SAMPLERS)}")
     shared, start = [word for word in sets if not is_hyper_parameter(word)], hyper_parameters(sets)

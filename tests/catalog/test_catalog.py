@@ -90,7 +90,7 @@ def test_hashbench_yaml_of_the_working_folder_and_plugin_option(tmp_path):
 
 def test_class_beside_a_local_file_is_imported_when_used(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
-    write(tmp_path / "local_beside.py", "class Mine: pass\n")
+    write(tmp_path / "local_beside.py", "from hashbench.models import DeepMethod\nclass Mine(DeepMethod): pass\n")
     path = write(tmp_path / "plugin.yaml", METHOD.replace("my_method", "local_beside"))
     catalog = load_catalog([path], folder=tmp_path)
     assert "local_beside" not in sys.modules

@@ -160,7 +160,7 @@ def test_bases_are_merged_and_replaced(read, tmp_path):
         ("a.yaml", "run: {method: toy}\ncustom_hooks: [{type: os.system, command: 'touch RAN'}]", "type os.system: YAML and JSON name what is registered"),
         ("a.yaml", "run: {method: toy}\ncustom_hooks: [{type: this}]", "no hook 'this'"),
         ("a.yaml", "run: {method: toy}\nvisualizer: {type: Visualizer, vis_backends: [{type: a.B}]}", "type a.B"),
-        ("a.yaml", "run: {method: toy, weights: !!python/object/apply:os.system ['touch RAN']}", "not valid YAML"),
+        ("a.yaml", "run: {method: toy, weights: !!python/object/apply:os.system ['touch RAN']}", "python/object/apply:os.system'; only words"),
         ("a.json", "{run: 1}", "not valid JSON"),
         ("a.toml", "", "a config is a file .py, .yaml or .json, not .toml"),
     ],

@@ -379,8 +379,14 @@ def test_a_sweep_takes_a_study_for_its_method_only(cli, tmp_path):
         assert len(err.strip().splitlines()) == 1
 
 
+RUN = {
+    "protocol": "digits", "preset": "default", "bits": 32, "seed": 0, "settings": {"primary": "map"}, "hparams": {},
+    "optimizer": {}, "schedule": {},
+}  # fmt: skip
+
+
 def test_wrong_requests_are_one_line(cli, tmp_path, monkeypatch):
-    empty = Study(method="toy", preset=None, sets=[], sampler="named", seed=0, search=TOY, run={})
+    empty = Study(method="toy", preset=None, sets=[], sampler="named", seed=0, search=TOY, run=RUN)
     empty.save(tmp_path / "empty.json")
     for words, match in [
         ((*TUNE, "--trials", "0"), "--trials 0"),

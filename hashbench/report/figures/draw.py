@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from hashbench.atomic import filled_folder
-from hashbench.errors import UserError, did_you_mean
+from hashbench.errors import UserError, did_you_mean, shown
 from hashbench.report.figures.kinds import KINDS, STUDIES
 from hashbench.report.figures.measured import MeasuredCodes
 from hashbench.report.figures.series import SeriesGroup, group_series, settings
@@ -56,7 +56,7 @@ def check_names(kinds: Sequence[str] | None, formats: Sequence[str] | None) -> t
 def _known(what: str, names: Sequence[str], known: Sequence[str]) -> list[str]:
     for name in names:
         if name not in known:
-            raise UserError(f"unknown {what} {name!r}. {did_you_mean(name, known)}")
+            raise UserError(f"unknown {what} {shown(name)}. {did_you_mean(name, known)}")
     if not names:
         raise UserError(f"no {what} given. Known: {', '.join(known)}.")
     return list(dict.fromkeys(names))

@@ -24,6 +24,7 @@ from hashbench.report.figures.style import COLOURS
 from hashbench.results.flat import flatten
 from hashbench.results.naming import display_name
 from hashbench.results.record import VALIDATION
+from hashbench.tuning.search_space import is_finite_number
 
 if TYPE_CHECKING:
     from hashbench.tuning.study import Study
@@ -113,7 +114,7 @@ def _axes(study: Study) -> Any:
             return Axis(
                 name, np.array([choices.index(str(value)) for value in values], dtype=np.float64), choices, False
             )
-        numbers = np.array([math.nan if value is None else float(value) for value in values])
+        numbers = np.array([float(value) if is_finite_number(value) else math.nan for value in values])
         return Axis(name, numbers, [], kind == "log" and not (numbers <= 0).any())
 
     return axis
