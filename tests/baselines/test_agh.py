@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.sparse
 
 from hashbench_baselines.agh import AGH, anchor_weights, graph_eigenvectors, second_layer
 from hashbench_baselines.anchors import squared_distances
@@ -79,6 +80,26 @@ def test_parts_without_connection_give_no_bits():
     assert (method.eigenvalues_ < 1 - 1e-3).all()
     with pytest.raises(ValueError, match="has 10"):
         AGH(bits=11, random_state=0, anchors=12).fit(X)
+
+
+@pytest.mark.parametrize(("between", "useful"), [(1, False), (4, True), (400, True)])
+def test_an_eigenvalue_counts_as_one_beyond_0_999_and_no_earlier(between, useful):
+    """Two anchors with 1,000 samples each and a few halfway: eigenvalues 1 and 1000 / (1000 + between / 2)."""
+    rows = np.repeat([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]], [1000, 1000, between], axis=0)
+    graph = scipy.sparse.csr_matrix(rows)
+    if not useful:
+        with pytest.raises(ValueError, match="has 0"):
+            graph_eigenvectors(graph, 1)
+        return
+    values, _ = graph_eigenvectors(graph, 1)
+    assert values[0] == pytest.approx(1000 / (1000 + between / 2))
+
+
+def test_width_is_the_mean_distance_to_the_last_of_the_nearest():
+    X = np.random.default_rng(5).normal(size=(80, 3))
+    method = AGH(bits=2, random_state=0, anchors=9, nearest=3).fit(X)
+    each = [sorted(np.linalg.norm(x - u) for u in method.anchors_)[2] for x in X]
+    assert method.sigma_ == pytest.approx(np.mean(each))
 
 
 def test_anchors_nobody_is_near_are_dropped():
