@@ -8,7 +8,7 @@ import scipy.linalg
 import scipy.sparse
 
 from hashbench_baselines.agh import AGH, anchor_weights, graph_eigenvectors, second_layer
-from hashbench_baselines.anchors import squared_distances
+from hashbench_baselines.anchors import mean_or_one, squared_distances
 
 
 @pytest.fixture
@@ -20,13 +20,18 @@ def graph():
 
 def test_weights_equal_a_slow_loop():
     rng = np.random.default_rng(1)
-    X, anchors = rng.normal(size=(12, 3)), rng.normal(size=(6, 3))
-    slow = np.zeros((12, 6))
+    X, anchors = rng.normal(size=(12, 3)), rng.normal(size=(60, 3))
+    slow = np.zeros((12, 60))
     for i, x in enumerate(X):
         squared = np.array([np.sum((x - u) ** 2) for u in anchors])
         nearest = np.argsort(squared)[:2]
         slow[i, nearest] = np.exp(-squared[nearest] / 0.7**2) / np.exp(-squared[nearest] / 0.7**2).sum()
     np.testing.assert_allclose(anchor_weights(squared_distances(X, anchors), 2, 0.7).toarray(), slow, atol=1e-12)
+
+
+def test_a_width_of_nothing_but_zeros_is_one():
+    assert mean_or_one(np.zeros((3, 2))) == 1
+    assert mean_or_one(np.array([[1.0, 2.0]])) == 1.5
 
 
 def test_rows_sum_to_one_even_far_away():
@@ -96,8 +101,11 @@ def test_an_eigenvalue_counts_as_one_beyond_0_999_and_no_earlier(between, useful
 
 
 def test_width_is_the_mean_distance_to_the_last_of_the_nearest():
-    X = np.random.default_rng(5).normal(size=(80, 3))
-    method = AGH(bits=2, random_state=0, anchors=9, nearest=3).fit(X)
+    X = np.random.default_rng(5).normal(size=(150, 3))
+    method = AGH(bits=2, random_state=0, anchors=60, nearest=3).fit(X)
+    assert len(method.anchors_) == 60  # each is a neighbour of some sample, however little weight it has
+    mass = anchor_weights(squared_distances(X, method.anchors_), 3, method.sigma_).sum(axis=0)
+    assert mass.min() < 1
     each = [sorted(np.linalg.norm(x - u) for u in method.anchors_)[2] for x in X]
     assert method.sigma_ == pytest.approx(np.mean(each))
 

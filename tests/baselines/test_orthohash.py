@@ -1,3 +1,5 @@
+from operator import ne
+
 import pytest
 import torch
 
@@ -41,6 +43,21 @@ def test_separated_codebook(num_classes, bits, least):
     assert book.shape == (num_classes, bits)
     assert set(book.unique().tolist()) == {-1.0, 1.0}
     assert minimum_distance(book) >= least
+
+
+@pytest.mark.parametrize(("num_classes", "bits", "start"), [(6, 12, 0.61), (12, 16, 0.5), (4, 24, 0.45)])
+def test_separated_codebook_equals_a_slow_loop(num_classes, bits, start):
+    generator, kept, bound, failed = torch.Generator().manual_seed(3), [], start, 0
+    while len(kept) < num_classes:
+        draws = torch.randint(2, (1000, bits), generator=generator).tolist()
+        near = [word for word in draws if all(sum(map(ne, word, old)) >= bound * bits - 1e-4 for old in kept)]
+        kept += near[:1]
+        failed = 0 if near else failed + 1000
+        if failed == 2000:
+            bound, failed = bound - 0.03, 0
+    generator = torch.Generator().manual_seed(3)
+    book = separated_codebook(num_classes, bits, generator, start=start, relax=0.03, tries=2000)
+    assert torch.equal(book, 2.0 * torch.tensor(kept) - 1)
 
 
 def test_more_classes_than_words_still_gives_a_codebook():
