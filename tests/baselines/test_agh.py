@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.sparse
 
 from hashbench_baselines.agh import AGH, anchor_weights, graph_eigenvectors, second_layer
-from hashbench_baselines.anchors import squared_distances
+from hashbench_baselines.anchors import mean_or_one, squared_distances
 
 
 @pytest.fixture
@@ -19,13 +20,18 @@ def graph():
 
 def test_weights_equal_a_slow_loop():
     rng = np.random.default_rng(1)
-    X, anchors = rng.normal(size=(12, 3)), rng.normal(size=(6, 3))
-    slow = np.zeros((12, 6))
+    X, anchors = rng.normal(size=(12, 3)), rng.normal(size=(60, 3))
+    slow = np.zeros((12, 60))
     for i, x in enumerate(X):
         squared = np.array([np.sum((x - u) ** 2) for u in anchors])
         nearest = np.argsort(squared)[:2]
         slow[i, nearest] = np.exp(-squared[nearest] / 0.7**2) / np.exp(-squared[nearest] / 0.7**2).sum()
     np.testing.assert_allclose(anchor_weights(squared_distances(X, anchors), 2, 0.7).toarray(), slow, atol=1e-12)
+
+
+def test_a_width_of_nothing_but_zeros_is_one():
+    assert mean_or_one(np.zeros((3, 2))) == 1
+    assert mean_or_one(np.array([[1.0, 2.0]])) == 1.5
 
 
 def test_rows_sum_to_one_even_far_away():
@@ -79,6 +85,29 @@ def test_parts_without_connection_give_no_bits():
     assert (method.eigenvalues_ < 1 - 1e-3).all()
     with pytest.raises(ValueError, match="has 10"):
         AGH(bits=11, random_state=0, anchors=12).fit(X)
+
+
+@pytest.mark.parametrize(("between", "useful"), [(1, False), (4, True), (400, True)])
+def test_an_eigenvalue_counts_as_one_beyond_0_999_and_no_earlier(between, useful):
+    """Two anchors with 1,000 samples each and a few halfway: eigenvalues 1 and 1000 / (1000 + between / 2)."""
+    rows = np.repeat([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]], [1000, 1000, between], axis=0)
+    graph = scipy.sparse.csr_matrix(rows)
+    if not useful:
+        with pytest.raises(ValueError, match="has 0"):
+            graph_eigenvectors(graph, 1)
+        return
+    values, _ = graph_eigenvectors(graph, 1)
+    assert values[0] == pytest.approx(1000 / (1000 + between / 2))
+
+
+def test_width_is_the_mean_distance_to_the_last_of_the_nearest():
+    X = np.random.default_rng(5).normal(size=(150, 3))
+    method = AGH(bits=2, random_state=0, anchors=60, nearest=3).fit(X)
+    assert len(method.anchors_) == 60  # each is a neighbour of some sample, however little weight it has
+    mass = anchor_weights(squared_distances(X, method.anchors_), 3, method.sigma_).sum(axis=0)
+    assert mass.min() < 1
+    each = [sorted(np.linalg.norm(x - u) for u in method.anchors_)[2] for x in X]
+    assert method.sigma_ == pytest.approx(np.mean(each))
 
 
 def test_anchors_nobody_is_near_are_dropped():

@@ -43,7 +43,9 @@ def test_hadamard_centres_are_half_the_bits_apart(bits):
     assert int((both == bits).sum()) == bits
 
 
-@pytest.mark.parametrize(("num_classes", "bits", "least"), [(10, 48, 16), (100, 48, 10), (100, 16, 2), (5, 7, 2)])
+@pytest.mark.parametrize(
+    ("num_classes", "bits", "least"), [(10, 48, 16), (100, 48, 10), (100, 16, 2), (5, 7, 2), (300, 12, 2)]
+)
 def test_random_centres_are_balanced_and_apart(num_classes, bits, least):
     centers = draw(num_classes, bits)
     assert ((centers == -1).sum(1) == bits // 2).all()

@@ -151,9 +151,60 @@ def test_descent_from_zero_sets_every_bit_and_stops_at_a_fixed_point():
     assert torch.equal(descend(found, w, y, u, 1.0, sweeps=1), found)
 
 
+def papers_codes(start, first, y, u, mu, nu, eta, sweeps):
+    """W and B of J as in equations (8) to (14): W where its gradient is zero for the codes `first`, then bit by bit."""
+    bits = len(u[0])
+    gram = mu * first.T @ first + nu * torch.eye(bits, dtype=torch.float64)
+    w = torch.linalg.inv(gram) @ (mu * first.T @ y)
+    b = start.clone()
+    for _ in range(sweeps):
+        for k in range(bits):
+            for n in range(len(u)):
+                tried = {}
+                for bit in (1.0, -1.0):
+                    b[n, k] = bit
+                    tried[bit] = mu * float(((y[n] - b[n] @ w) ** 2).sum()) + eta * float(((b[n] - u[n]) ** 2).sum())
+                b[n, k] = min(tried, key=tried.get)
+    return w, b
+
+
+WEIGHTS = [(2.0, 30.0, 0.4), (0.25, 4.0, 0.06), (3.0, 0.7, 1.5)]
+
+
+@pytest.mark.parametrize(("mu", "nu", "eta"), WEIGHTS)
+@pytest.mark.parametrize("multilabel", [False, True])
+def test_an_epoch_ends_with_the_papers_classifier_and_codes(mu, nu, eta, multilabel):
+    method = DSDH(bits=6, num_classes=3, num_train=40, mu=mu, nu=nu, eta=eta, sweeps=2).double()
+    everyone = random_batch(6, 3, 40, num_train=40, multilabel=multilabel, seed=8)
+    method.bank.write(everyone.index, everyone.codes.detach(), targets_of(everyone.labels, 3))
+    method.B.copy_(signs(torch.randn(40, 6, generator=torch.Generator().manual_seed(1))))
+    u, y = method.bank.codes.double(), method.bank.targets.double()
+    w, b = papers_codes(method.B, method.B, y, u, mu, nu, eta, sweeps=2)
+    changed = float((b != method.B).double().mean())
+    method.end_epoch(None)
+    torch.testing.assert_close(method.W, w)
+    assert torch.equal(method.B, b)
+    assert method.diagnostics()["dcc_flipped"] == pytest.approx(changed)
+    assert method.eta_network == pytest.approx(eta * 6 / 40)
+
+
+@pytest.mark.parametrize(("mu", "nu", "eta"), WEIGHTS)
+def test_a_batch_ends_with_the_papers_codes(mu, nu, eta):
+    found, expected, other = [], [], []
+    for seed in range(6):
+        method = DSDH(bits=6, num_classes=3, num_train=20, mu=mu, nu=nu, eta=eta, sweeps=3, dcc="batch").double()
+        batch = random_batch(6, 3, 9, num_train=20, seed=seed)
+        u = batch.codes.detach()
+        expected.append(papers_codes(torch.zeros_like(u), signs(u), batch.targets, u, mu, nu, eta, sweeps=3)[1])
+        other.append(papers_codes(torch.zeros_like(u), signs(u), batch.targets, u, mu, 50 * nu, eta, sweeps=3)[1])
+        found.append(method.binary_codes(batch))
+    assert torch.equal(torch.cat(found), torch.cat(expected))
+    assert not torch.equal(torch.cat(expected), torch.cat(other)), "the ridge matters to these codes"
+
+
 def test_epoch_updates_lower_the_objective_and_leave_binary_codes():
     inputs, labels = gaussian_classes(20, 10, 3)
-    method = make(eta=0.5)
+    method = make(eta=0.5, nu=0.1)
     fit = view_of(build(method, 10), inputs, labels)
     method.begin_fit(fit)
     assert torch.equal(method.B, signs(method.bank.codes))
@@ -166,10 +217,10 @@ def test_epoch_updates_lower_the_objective_and_leave_binary_codes():
 
 
 def test_a_batch_of_its_own_has_codes_from_its_own_classifier():
-    method = make(dcc="batch", eta=2.0).double()
+    method = make(dcc="batch", eta=2.0, nu=0.6).double()
     batch = random_batch(6, 3, 9, num_train=20)
     u, y = batch.codes.detach(), batch.targets
-    w = classifier(signs(u), y, 0.1)
+    w = classifier(signs(u), y, 0.6)
     expected = descend(torch.zeros_like(u), w, y, u, 2.0, 10)
     assert torch.equal(method.binary_codes(batch), expected)
     pull = 2.0 * (expected - u).square().sum() / 9 / 20

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.linalg
 from scipy.optimize import check_grad
 
 from hashbench_baselines.ksh import KSH, Residual, nesterov
@@ -59,7 +60,8 @@ def test_nesterov_has_the_right_gradient_and_descends():
     assert objective(step) <= objective(start) - gradient(start) @ gradient(start) / (2 * beta)
 
 
-def test_nesterov_equals_a_slow_version():
+@pytest.mark.parametrize("tolerance", [0.0, 0.02, 0.2])
+def test_nesterov_equals_a_slow_version(tolerance):
     rng = np.random.default_rng(6)
     K, R = rng.normal(size=(10, 4)), Residual(IDS, 5)
     dense = 5 * dense_similarity(IDS)
@@ -76,7 +78,36 @@ def test_nesterov_equals_a_slow_version():
             beta *= 2
         before, a = a, v - gradient / beta
         deltas.append((1 + np.sqrt(1 + 4 * deltas[t + 1] ** 2)) / 2)
-    np.testing.assert_allclose(nesterov(K, R, start, iterations=25, tolerance=0.0), a, rtol=1e-9)
+        if abs(objective(a) - objective(before)) <= tolerance * 10:
+            break
+    assert (t < 24) == (tolerance > 0), "it stopped early where it should"
+    np.testing.assert_allclose(nesterov(K, R, start, iterations=25, tolerance=tolerance), a, rtol=1e-9)
+
+
+@pytest.mark.parametrize("ridge", [1e-9, 0.3])
+def test_kernel_first_bit_and_outputs_equal_the_paper(ridge):
+    """exp(-||x - a||^2 / 2 s), s the mean squared distance, minus the means of the columns; the first bit without
+    refinement is the top generalised eigenvector of K^T R K a = mu K^T K a with a^T K^T K a = l, the ridge within K^T K."""
+    rng = np.random.default_rng(7)
+    X, new = rng.normal(size=(60, 5)) * 2, rng.normal(size=(8, 5)) * 2
+    y = np.arange(60) % 3
+    method = KSH(bits=4, random_state=0, anchors=12, labelled=None, iterations=0, ridge=ridge).fit(X, y)
+    width = np.mean([[np.sum((x - a) ** 2) for a in method.anchors_] for x in X])
+
+    def kernel(points):
+        return np.array([[np.exp(-np.sum((x - a) ** 2) / (2 * width)) for a in method.anchors_] for x in points])
+
+    means = kernel(X).mean(axis=0)
+    K, outputs = kernel(X) - means, (kernel(new) - means) @ method.projection_
+    assert means.min() > 0.1  # not removed, they would be seen
+    np.testing.assert_allclose(method.decision_function(new), outputs, atol=1e-8)
+    a = method.projection_[:, 0]
+    left, right = K.T @ (4 * dense_similarity(y)) @ K, K.T @ K
+    right += ridge * np.mean(np.diag(right)) * np.eye(12)
+    mu = (a @ left @ a) / (a @ right @ a)
+    np.testing.assert_allclose(left @ a, mu * right @ a, atol=1e-5 * np.abs(left @ a).max())
+    assert mu == pytest.approx(scipy.linalg.eigvalsh(left, right)[-1], rel=1e-5)
+    assert a @ right @ a == pytest.approx(60, rel=1e-5)
 
 
 def test_residual_falls_exactly_when_a_bit_explains_enough():

@@ -36,14 +36,22 @@ def samples():
     return X, y
 
 
-def test_lda_directions_have_the_largest_ratios(samples):
+@pytest.mark.parametrize("ridge", [0.0, 0.7])
+def test_lda_directions_have_the_largest_ratios(samples, ridge):
     X, y = samples
-    method = LDAHash(bits=3, random_state=0, ridge=0.0).fit(X, y)
+    method = LDAHash(bits=3, random_state=0, ridge=ridge).fit(X, y)
     near, far = (pair_covariance(X, Similarity(y), same) for same in (True, False))
+    near = near + ridge * np.mean(np.diag(near)) * np.eye(5)
     every = np.sort(np.linalg.eigvals(np.linalg.solve(near, far)).real)[::-1]
     ratios = [(v @ far @ v) / (v @ near @ v) for v in method.projection_.T]
     np.testing.assert_allclose(ratios, every[:3], rtol=1e-8)
-    assert np.abs(method.projection_[:2, :2]).sum() > np.abs(method.projection_[2:, :2]).sum()
+    assert ridge or np.abs(method.projection_[:2, :2]).sum() > np.abs(method.projection_[2:, :2]).sum()
+
+
+def test_the_ridge_makes_a_constant_feature_possible(samples):
+    X, y = samples
+    method = LDAHash(bits=2, random_state=0, ridge=1e-3).fit(np.c_[X, np.full(len(X), 3.0)], y)
+    assert np.isfinite(method.projection_).all()
 
 
 def test_dif_directions_have_the_smallest_differences(samples):

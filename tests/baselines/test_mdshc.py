@@ -228,6 +228,34 @@ def test_more_classes_than_codes_are_refused():
         MDSHC(bits=4, num_classes=1, num_train=100)
 
 
+def test_the_momentum_encoder_is_asked_from_one_epoch_before_its_codes_count():
+    asked = []
+
+    class Spy(torch.nn.Module):
+        ready = True
+
+        def forward(self, inputs):
+            asked.append(method.epoch)
+            return torch.zeros(len(inputs), 6, dtype=torch.float64)
+
+    method = MDSHC(bits=6, num_classes=3, num_train=20, epoch_change=3).double()
+    method.encoder = Spy()
+    batch = random_batch(6, 3, 7, num_train=20)
+    batch.inputs = torch.zeros(7, 2)
+    counted = []
+    for method.epoch in range(5):
+        counted.append("pair" in method.loss(batch))
+    assert asked == [2, 3, 4]
+    assert counted == [False, False, False, True, True]
+
+
+def test_code_layer_starts_with_the_authors_spread():
+    torch.manual_seed(0)
+    layer = MDSHC(bits=16, num_classes=3, num_train=9).code_layer(200)
+    assert float(layer[0].weight.detach().std()) == pytest.approx(0.01, rel=0.1)
+    assert not layer[0].bias.any()
+
+
 def test_many_centres_are_announced_with_what_is_quicker():
     options = {"bits": 32, "num_train": 10}
     with pytest.warns(UserWarning, match=r"200 centres of 32 bits .* up to 50 sweeps: minutes.*centre_sweeps=0"):

@@ -1,3 +1,5 @@
+from operator import ne
+
 import pytest
 import torch
 
@@ -43,6 +45,31 @@ def test_separated_codebook(num_classes, bits, least):
     assert minimum_distance(book) >= least
 
 
+@pytest.mark.parametrize(("num_classes", "bits", "start"), [(6, 12, 0.61), (12, 16, 0.5), (4, 24, 0.45)])
+def test_separated_codebook_equals_a_slow_loop(num_classes, bits, start):
+    generator, kept, bound, failed = torch.Generator().manual_seed(3), [], start, 0
+    while len(kept) < num_classes:
+        draws = torch.randint(2, (1000, bits), generator=generator).tolist()
+        near = [word for word in draws if all(sum(map(ne, word, old)) >= bound * bits - 1e-4 for old in kept)]
+        kept += near[:1]
+        failed = 0 if near else failed + 1000
+        if failed == 2000:
+            bound, failed = bound - 0.03, 0
+    generator = torch.Generator().manual_seed(3)
+    book = separated_codebook(num_classes, bits, generator, start=start, relax=0.03, tries=2000)
+    assert torch.equal(book, 2.0 * torch.tensor(kept) - 1)
+
+
+def test_codewords_are_fair_coins_or_separated_as_asked():
+    options = {"bits": 16, "num_classes": 40, "num_train": 9}
+    fair = OrthoHash(**options).codewords
+    assert set(fair.unique().tolist()) == {-1.0, 1.0}
+    assert 0.4 < (fair > 0).float().mean() < 0.6
+    separated = OrthoHash(codebook="separated", **options).codewords
+    assert torch.equal(separated, separated_codebook(40, 16, torch.Generator().manual_seed(0)))
+    assert minimum_distance(separated) > minimum_distance(fair)
+
+
 def test_more_classes_than_words_still_gives_a_codebook():
     book = separated_codebook(5, 2, torch.Generator().manual_seed(0), tries=1000)
     assert book.shape == (5, 2)
@@ -55,6 +82,7 @@ def test_code_layer_balances_the_bits():
     torch.testing.assert_close(outputs.mean(0), torch.zeros(8), atol=1e-5, rtol=0)
     assert float(layer[0].weight.std()) == pytest.approx(0.01, rel=0.2)
     assert layer[0].bias is None
+    assert layer[1].momentum == 0.1
 
 
 def test_unknown_codebook_is_refused_in_one_line():

@@ -95,6 +95,47 @@ def test_objective_is_the_papers():
     assert method.objective_[-1] == pytest.approx(J, rel=1e-9)
 
 
+@pytest.mark.parametrize(("nu", "lam", "lam_f"), [(3.0, 0.5, 0.2), (0.3, 7.0, 2.0)])
+def test_fit_equals_a_slow_version(nu, lam, lam_f):
+    """B by trying both values of each bit in J itself, then W and P where their gradients are zero, twice over."""
+    rng = np.random.default_rng(5)
+    X, y = rng.normal(size=(40, 4)), np.arange(40) % 3
+    options = {"nu": nu, "lam": lam, "lam_f": lam_f, "sigma": 0.6, "anchors": 10, "iterations": 2, "sweeps": 2}
+    method = SDH(bits=5, random_state=0, **options).fit(X, y)
+
+    drawn = np.random.RandomState(0)
+    Z = X / np.linalg.norm(X, axis=1, keepdims=True)
+    anchors = Z[drawn.choice(40, size=10, replace=False)]
+    np.testing.assert_allclose(method.anchors_, anchors)
+    phi = np.array([[np.exp(-np.sum((x - a) ** 2) / (2 * 0.6**2)) for a in anchors] + [1.0] for x in Z])
+    B, Y = np.where(drawn.standard_normal((40, 5)) >= 0, 1.0, -1.0), np.eye(3)[y]
+
+    def solved():
+        W = np.linalg.inv(B.T @ B + lam * np.eye(5)) @ B.T @ Y
+        return W, np.linalg.inv(phi.T @ phi + lam_f * np.eye(11)) @ phi.T @ B
+
+    W, P = solved()
+    for _ in range(2):
+        for _ in range(2):
+            for k, n in itertools.product(range(5), range(40)):
+                tried = {}
+                for bit in (1.0, -1.0):
+                    B[n, k] = bit
+                    tried[bit] = np.sum((Y[n] - B[n] @ W) ** 2) + nu * np.sum((B[n] - phi[n] @ P) ** 2)
+                B[n, k] = min(tried, key=tried.get)
+        W, P = solved()
+    np.testing.assert_array_equal(method.codes_, B)
+    np.testing.assert_allclose(method.projection_, P, atol=1e-9)
+
+
+def test_width_of_the_kernel_follows_the_data():
+    X = np.random.default_rng(6).normal(size=(30, 4))
+    method = SDH(bits=3, random_state=0, anchors=7).fit(X, np.arange(30) % 3)
+    Z = X / np.linalg.norm(X, axis=1, keepdims=True)
+    mean = np.mean([[np.sum((x - a) ** 2) for a in method.anchors_] for x in Z])
+    assert method.sigma_**2 == pytest.approx(mean / 2)
+
+
 def test_scale_of_samples_does_not_matter_at_unit_length():
     rng = np.random.default_rng(4)
     X, y = rng.normal(size=(60, 5)), np.arange(60) % 3

@@ -34,6 +34,12 @@ def test_equals_a_slow_version(bits):
     )
 
 
+def test_units_do_not_matter():
+    X = np.random.default_rng(2).normal(size=(100, 4))
+    small = SpectralHashing(bits=9).fit(1e-3 * X).transform(1e-3 * X)
+    np.testing.assert_array_equal(small, SpectralHashing(bits=9).fit(X).transform(X))
+
+
 def test_wide_components_get_more_bits():
     X = np.random.default_rng(1).uniform(size=(500, 2)) * [8, 1]
     method = SpectralHashing(bits=8).fit(X)

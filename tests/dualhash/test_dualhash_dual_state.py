@@ -211,6 +211,7 @@ def test_warns_of_step_sizes_with_the_reason():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         DualState(4, 2, **OPTIONS)
+        DualState(4, 2, sigma=1.0, lam=20.0, eta_u=0.1, tau=3.0)  # the product counts, and it is 0.3
 
 
 def test_weakly_convex_condition_and_inertia_are_checked():

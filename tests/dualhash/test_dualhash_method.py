@@ -180,6 +180,26 @@ def test_storms_old_gradient_is_taken_at_the_old_u(dual_update):
     assert not torch.equal(fresh[2][1], fresh[3][1])
 
 
+@pytest.mark.parametrize("batch", [20, 60])
+def test_the_gradient_is_measured_in_the_last_step_of_an_epoch_and_in_no_other(batch):
+    run = Run(DualHashStoM, batch=batch)
+    measured: list[float] = []
+    after_step = run.method.after_step
+
+    def spy(fit, batch):
+        norm = run.optimizer.gradient_norm
+        measured.append(0.0 if norm is None else float(norm))
+        run.optimizer.gradient_norm = None
+        after_step(fit, batch)
+        run.optimizer.gradient_norm = norm
+
+    run.method.after_step = spy
+    run.train(1)
+    count = 60 // batch
+    assert [norm > 0 for norm in measured] == [False] * (count - 1) + [True]
+    assert run.epoch()["stationarity_theta"] == measured[-1]
+
+
 def test_losses_of_storms_second_pass_are_not_averaged_in():
     run = Run(DualHashStoRM, optimizer="StoRM")
     run.method.begin_fit(run.fit)
