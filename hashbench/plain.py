@@ -211,23 +211,22 @@ def _check_size(text: str) -> None:
     sizes: dict[str, tuple[int, int]] = {}  # anchor -> number of values, and of collections within each other
     open_: list[list[Any]] = []  # of each collection that is open: anchor, values so far, depth so far
     for event in yaml.parse(text, Loader=_Loader):
-        line = event.start_mark.line + 1
+        line = _line(event)
         if isinstance(event, CollectionStartEvent):
             open_.append([event.anchor, 1, 1])
             if len(open_) > _DEEPEST:
                 raise PlainError(_too_deep(), line)
             continue
         if isinstance(event, CollectionEndEvent):
-            anchor, *size = open_.pop()
+            anchor, values, depth = open_.pop()
         elif isinstance(event, AliasEvent):
             if any(anchor == event.anchor for anchor, _, _ in open_):
                 raise PlainError(f"the value {shown(event.anchor)} contains itself", line)
-            anchor, size = None, sizes.get(event.anchor, _OF_A_WORD)
+            anchor, (values, depth) = None, sizes.get(event.anchor or "", _OF_A_WORD)
         elif isinstance(event, NodeEvent):
-            anchor, size = event.anchor, _OF_A_WORD
+            anchor, (values, depth) = event.anchor, _OF_A_WORD
         else:
             continue
-        values, depth = size
         if anchor:
             sizes[anchor] = values, depth
         if open_:
@@ -306,5 +305,6 @@ def _is_list(node: Any) -> bool:
     return isinstance(node, yaml.SequenceNode)
 
 
-def _line(node: Any) -> int:
-    return int(node.start_mark.line) + 1
+def _line(at: Any) -> int:
+    """Of a node or an event."""
+    return int(at.start_mark.line) + 1

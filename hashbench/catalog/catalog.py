@@ -173,8 +173,11 @@ class Catalog:
         every = f"hashbench list {section}"
         raise UserError(f"no {section[:-1]} named {shown(name)}. {did_you_mean(name, entries, every)}{broken}")
 
-    def load_class(self, section: str, name: str) -> Any:
+    def load_class(self, section: str, name: str, *, of_any_kind: bool = False) -> Any:
         """Import the class (or function) behind a name; this is the moment at which a plugin's code first runs.
+
+        Args:
+            of_any_kind: whether what is no method, no data set, ... is given too: to a check that reports it.
 
         Raises:
             UserError: the module does not import, has no such class, or the class is none of the kind, with the reason
@@ -194,7 +197,7 @@ class Catalog:
         except (Exception, SystemExit) as error:  # a plugin may fail in any way while it is imported, or leave
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             raise UserError(f"{section[:-1]} {shown(name)} of {source} cannot be imported: {reason}") from error
-        if wrong := breach(section, entry, target):
+        if not of_any_kind and (wrong := breach(section, entry, target)):
             raise UserError(f"{section[:-1]} {shown(name)} of {source}: {wrong}")
         return target
 

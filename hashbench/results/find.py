@@ -98,8 +98,8 @@ def open_run(folder: str | Path) -> RunFolder:
             f"{folder}: this run is unfinished; finish it with `hashbench run` and --resume, as it was started."
         )
     if run.state == "absent":
-        inside = next(iter(sorted(run.path.glob(f"**/{RESULT}"))), None)
-        example = f"It holds runs, though: name one, such as {inside.parent}." if inside else _WANTED
+        inside = next((one.path for one, finished in _run_folders(run.path, []) if finished), None)
+        example = f"It holds runs, though: name one, such as {inside}." if inside else _WANTED
         raise UserError(f"{folder}: not a run folder, there is no {RESULT}. {example}")
     _ = run.record  # read now, so that whoever opens a run is told here what is wrong with it
     return run

@@ -60,7 +60,7 @@ class Subject:
         catalog = load_catalog(paths, folder, [Path(path) for path in imports])
         subjects = [cls(name, catalog, paths, folder, catalog.imports) for name in names]
         for subject in subjects:
-            catalog.load_class("methods", subject.name)
+            catalog.load_class("methods", subject.name, of_any_kind=True)
         return subjects
 
     @cached_property
@@ -71,7 +71,7 @@ class Subject:
     @cached_property
     def method_class(self) -> type[Any]:
         """The class behind the name."""
-        return self.catalog.load_class("methods", self.name)
+        return self.catalog.load_class("methods", self.name, of_any_kind=True)
 
     @property
     def arguments(self) -> dict[str, inspect.Parameter]:

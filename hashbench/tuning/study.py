@@ -37,7 +37,7 @@ class Trial(BaseModel):
     number: int = Field(ge=0, lt=2**31)
     values: dict[str, Any]
     score: float = math.nan
-    epoch: int = Field(0, ge=0, lt=2**63)
+    epoch: int = Field(default=0, ge=0, lt=2**63)
     seconds: float = 0.0
     failure: str | None = None
 

@@ -360,19 +360,19 @@ def _checkpoint(rng: random.Random, folder: Path) -> Callable[[], None]:
 
 
 KINDS: dict[str, tuple[Make, int]] = {
-    "result": (_result, 200),
-    "study": (_studies, 200),
+    "result": (_result, 100),
+    "study": (_studies, 100),
     "registry": (_registry, 200),
-    "set": (_set_value, 200),
+    "set": (_set_value, 100),
     "config": (_config, 200),
-    "option": (_option, 200),
-    "evaluate": (_npz, 200),
-    "features": (_features, 100),
-    "per_query": (_per_query, 50),
-    "run_codes": (_run_codes, 50),
+    "option": (_option, 100),
+    "evaluate": (_npz, 120),
+    "features": (_features, 50),
+    "per_query": (_per_query, 20),
+    "run_codes": (_run_codes, 30),
     "manifest": (_manifest, 200),
     "list": (_list, 200),
-    "cache": (_cache_head, 100),
-    "checkpoint": (_checkpoint, 50),
+    "cache": (_cache_head, 60),
+    "checkpoint": (_checkpoint, 30),
 }
 """How each is made, and how many cases of it the fast suite tries."""

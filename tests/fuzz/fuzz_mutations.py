@@ -15,7 +15,7 @@ import numpy as np
 NASTY: list[Any] = [
     None, True, False, 0, -1, 1, 3, 2**31, 2**63, 2**64, -(2**70), 10**30, 10**400, 0.5, -0.0, 1e308, -1e308, 1e-320,
     math.nan, math.inf, -math.inf, "", " ", "a", "0", "1e3", "nan", "x" * 5000, "two words " * 60, "\x1b[31mred",
-    "a\nb", "a\0b", "\ud800", "\u202eabc", "é", "=1+1", "<script>", "../..", "/", "~nosuchuser/x", "None", [], [[]],
+    "a\nb", "a\0b", "\ud800", "\u202eabc", "é", "=1+1", "<script>", "..", "/dev/null", "~nosuchuser/x", "None", [], [[]],
     [1], [-1], [0.5], ["a"], [None], [[1, 2], [3]], [1] * 2000, {}, {"": 0}, {"a": 1}, {"type": "SGD"}, {"type": []},
 ]  # fmt: skip
 

@@ -108,7 +108,7 @@ def _axes(study: Study) -> Any:
 
     def axis(name: str) -> Axis:
         kind, options = next(iter(study.search[name].items()))
-        values = [trial.values.get(name, defaults.get(name)) for trial in study.trials]
+        values: list[Any] = [trial.values.get(name, defaults.get(name)) for trial in study.trials]
         if kind == "choice":
             choices = list(dict.fromkeys(map(str, [*options, *values])))
             return Axis(
