@@ -21,6 +21,17 @@ class Interrupted(BaseException):
     """Ctrl-C during a run; the message says what is saved and how to go on. Exit code 130."""
 
 
+def was_interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error: libraries that catch everything tell of it in errors of their own."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, KeyboardInterrupt | Interrupted):
+            return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The nearest known names as a sentence that fits at the end of an error message.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from hashbench.cli.options import AsJson, Imports, Plugins
+from hashbench.cli.say import put
 
 if TYPE_CHECKING:
     from hashbench.evaluation import Evaluation
@@ -64,7 +65,7 @@ def evaluate(
     except EvaluationInputError as error:
         raise UserError(f"{codes}: {error}") from error
     if as_json:
-        typer.echo(json.dumps(result.metrics, indent=1))
+        put(json.dumps(result.metrics, indent=1))
     else:
         _print(result, packed=bits is not None or file_bits is not None)
 
@@ -83,9 +84,9 @@ def _read(path: Path) -> tuple[dict[str, Any], int | None]:
 
 
 def _print(result: Evaluation, packed: bool) -> None:
-    from rich.console import Console
     from rich.table import Table
 
+    from hashbench.cli.console import Console
     from hashbench.evaluation.metrics import find
 
     table = Table("metric", "value", "worst order", "best order")
@@ -102,5 +103,4 @@ def _print(result: Evaluation, packed: bool) -> None:
         f"{info['denominator']}; {info['queries']} queries, {info['queries_without_relevant']} of them without a "
         f"relevant item and left out; {info['database_size']} database items.",
         soft_wrap=True,
-        highlight=False,
     )

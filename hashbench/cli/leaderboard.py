@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from hashbench.cli.options import Imports, Plugins
+from hashbench.cli.say import say
 
 # ruff: noqa: UP045 - typer reads these annotations at run time on Python 3.10
 
@@ -54,7 +55,7 @@ def leaderboard(
     left_out = len(problems)
     queries, unread = over_queries(found, metric)
     for problem in unread:
-        typer.echo(f"warning: {problem}", err=True)
+        say(f"warning: {problem}")
     problems += unread
     frame = table(records, metric=metric, queries=queries)
     differences = headings(records)

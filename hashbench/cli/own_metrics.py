@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import typer
+from hashbench.cli.say import say
 
 
 def import_metrics(
@@ -28,4 +28,4 @@ def import_metrics(
     from hashbench.catalog import load_catalog
 
     for problem in load_catalog(plugins or (), imports=imports or ()).import_metrics():
-        typer.echo(f"warning: {problem}", err=True)
+        say(f"warning: {problem}")

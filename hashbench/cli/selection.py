@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
+from hashbench.cli.say import say
 from hashbench.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -37,9 +36,9 @@ def finished_runs(
     lengths, names = _code_lengths(bits), _names(methods)
     runs, problems, unfinished = find_runs(roots)
     for problem in problems:
-        typer.echo(f"warning: {problem}", err=True)
+        say(f"warning: {problem}")
     if unfinished:
-        typer.echo(f"{unfinished} unfinished {'run is' if unfinished == 1 else 'runs are'} not shown.", err=True)
+        say(f"{unfinished} unfinished {'run is' if unfinished == 1 else 'runs are'} not shown.")
     if not runs and not problems:
         places = ", ".join(str(root) for root in roots)
         raise UserError(f"{places}: no finished run. Make one with `hashbench run --method NAME --out DIR`.")
