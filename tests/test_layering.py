@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "results": "errors foreign_text atomic npz evaluation",
     "engine": "errors process atomic cache evaluation models catalog registry data backbones protocol results",
     "testing": "errors process models catalog registry data backbones engine",
-    "deploy": "errors npz evaluation models catalog data protocol results engine",
+    "deploy": "errors foreign_text npz evaluation models catalog data protocol results engine",
     "sweeps": "errors process catalog registry results engine",
     "tuning": "errors evaluation catalog registry data results engine sweeps",
     "report": "errors foreign_text evaluation results tuning",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import signal
 import sys
 import threading
 from typing import Any
 
 from hashbench.cli.say import open_closed_outputs, say
+from hashbench.process import end_with_parent
 
 _AGAIN = 0.05
 """Seconds after which an interruption that a library lost is tried again."""
@@ -17,6 +19,8 @@ _AGAIN = 0.05
 
 def as_program() -> None:
     """Settle it once; the process keeps it to its end."""
+    if "TORCHELASTIC_RUN_ID" in os.environ:  # torchrun's: before imports that take seconds
+        end_with_parent()
     open_closed_outputs()
     for output in (sys.stdout, sys.stderr):
         if isinstance(output, io.TextIOWrapper):

@@ -19,13 +19,13 @@ from hashbench.catalog import Catalog
 from hashbench.catalog.request import RunSpec
 from hashbench.engine.checkpoint import CheckpointStore
 from hashbench.engine.crash import crashed
-from hashbench.engine.distributed import rank
+from hashbench.engine.distributed import is_lost_peer, lost_peers_in_one_line, rank
 from hashbench.engine.experiment import Experiment, be_deterministic, prepare
 from hashbench.engine.reporter import Reporter
 from hashbench.engine.retrieval_loops import RetrievalTestLoop
 from hashbench.engine.runner import HashRunner
 from hashbench.engine.sharing import from_first
-from hashbench.errors import Interrupted, RunFailedError, UserError
+from hashbench.errors import Interrupted, RunFailedError, UserError, was_interrupted
 from hashbench.results.atomic import write_errors_explained
 from hashbench.results.codes import RunCodes
 from hashbench.results.curves import kept_curves
@@ -55,6 +55,7 @@ class Outcome:
         return self.run.path
 
 
+@lost_peers_in_one_line()
 def run(
     spec: RunSpec,
     catalog: Catalog,
@@ -112,12 +113,16 @@ def run(
 def _failures_in_one_line(experiment: Experiment, folder: RunFolder, begun: bool) -> Iterator[None]:
     """An interruption says what is saved and how to go on, an error of the method where to read on."""
     checkpoints = CheckpointStore(folder.checkpoints_path)
+
+    def interrupted() -> Interrupted:
+        epochs = checkpoints.epochs()
+        saved = f"state saved after epoch {epochs[0]}" if epochs else "nothing was to be saved yet"
+        return Interrupted(f"interrupted, {saved}; the same command with --resume goes on (in {folder.path})")
+
     try:
         yield
     except KeyboardInterrupt:
-        epochs = checkpoints.epochs()
-        saved = f"state saved after epoch {epochs[0]}" if epochs else "nothing was to be saved yet"
-        raise Interrupted(f"interrupted, {saved}; the same command with --resume goes on (in {folder.path})") from None
+        raise interrupted() from None
     except UserError:
         if not begun and not checkpoints.epochs():  # a request that is refused leaves no unfinished run behind
             folder.clear()
@@ -125,6 +130,10 @@ def _failures_in_one_line(experiment: Experiment, folder: RunFolder, begun: bool
     except RunFailedError:
         raise
     except Exception as error:  # the method's code may fail in any way
+        if was_interrupted(error):
+            raise interrupted() from None
+        if is_lost_peer(error):
+            raise
         raise crashed(experiment.method_class, error, folder.log_path) from error
 
 

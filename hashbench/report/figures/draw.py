@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from hashbench.errors import UserError, did_you_mean
+from hashbench.foreign_text import markdown
 from hashbench.report.figures.kinds import KINDS, STUDIES
 from hashbench.report.figures.measured import MeasuredCodes
 from hashbench.report.figures.series import SeriesGroup, group_series, settings
@@ -116,9 +117,9 @@ def draw_figures(
                     files.setdefault(kind, []).extend(made)
                     lines.append(_index_line(made, sheet, page))
     notes = [f"- {kind}: not drawn: no run has {needs}." for kind, needs in skipped.items()]
-    notes += [f"- {problem}" for problem in codes.problems]
+    notes += [f"- {markdown(problem)}" for problem in codes.problems]
     for group in groups:
-        notes += [f"- {group.name}: {label}: {text}" for label, text in settings(group).items()]
+        notes += [f"- {markdown(f'{group.name}: {label}: {text}')}" for label, text in settings(group).items()]
     write_text(out / INDEX, "\n".join([*lines, *(["", *notes] if notes else [])]) + "\n")
     return Drawn(files, skipped, codes.problems)
 
@@ -160,5 +161,5 @@ def _save(page: Page, path: Path) -> Path:
 
 def _index_line(files: Sequence[Path], sheet: Sheet, page: Page) -> str:
     links = ", ".join(f"[{path.name}]({path.name})" for path in files)
-    cells = [links, sheet.caption, sheet.heading, sheet.made_from(page.labels)]
-    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", ", ") for cell in cells) + " |"
+    texts = [sheet.caption, sheet.heading, sheet.made_from(page.labels)]
+    return "| " + " | ".join([links, *(markdown(text.replace("\n", ", ")) for text in texts)]) + " |"
