@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "backbones": "errors atomic cache data",
     "protocol": "errors npz catalog data",
     "results": "errors foreign_text atomic npz evaluation",
-    "engine": "errors process atomic cache evaluation models catalog registry data backbones protocol results",
+    "engine": "errors process foreign_text atomic cache evaluation models catalog registry data backbones protocol results",
     "testing": "errors process models catalog registry data backbones engine",
     "deploy": "errors foreign_text npz evaluation models catalog data protocol results engine",
     "sweeps": "errors process catalog registry results engine",

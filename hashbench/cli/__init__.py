@@ -18,14 +18,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
             as_program()
         from hashbench.cli.app import main as run
-    except (KeyboardInterrupt, ImportError, MemoryError) as error:  # within the first tenths of a second
+
+        run(arguments)
+    except (KeyboardInterrupt, ImportError, MemoryError) as error:  # `run` has told of all but its own import's
         from hashbench.cli.ending import end
 
         sys.exit(end(error))
-    try:
-        run(arguments)
-    except KeyboardInterrupt:  # once more, while the first was told of
-        sys.exit(130)
     finally:
         if arguments is None:
             from hashbench.cli.as_program import ignore_ctrl_c

@@ -8,8 +8,10 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from typing import Any
 
+from hashbench.cli.memory_limit import try_torch_first
 from hashbench.cli.say import open_closed_outputs, say
 from hashbench.process import end_with_parent
 
@@ -25,7 +27,9 @@ def as_program() -> None:
     for output in (sys.stdout, sys.stderr):
         if isinstance(output, io.TextIOWrapper):
             output.reconfigure(errors="backslashreplace")  # what libraries print never fails by its characters
+    warnings.showwarning = _show_warning
     logging.lastResort = _Warnings(logging.WARNING)
+    try_torch_first()
     sys.unraisablehook = _not_raised
 
 
@@ -35,6 +39,11 @@ class _Warnings(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print one."""
         say(self.format(record))
+
+
+def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any) -> None:
+    """Python's warnings, which may name files."""
+    say(warnings.formatwarning(message, category, filename, lineno).rstrip())
 
 
 def _not_raised(lost: Any) -> None:
@@ -50,3 +59,5 @@ def _not_raised(lost: Any) -> None:
 def ignore_ctrl_c() -> None:
     """The exit code stands: nothing is left to interrupt."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Python notes an interruption within any exec of a text, and would end by that signal. The next exec forgets it.
+    exec("")

@@ -26,6 +26,7 @@ from hashbench.engine.retrieval_loops import RetrievalTestLoop
 from hashbench.engine.runner import HashRunner
 from hashbench.engine.sharing import from_first
 from hashbench.errors import Interrupted, RunFailedError, UserError, was_interrupted
+from hashbench.foreign_text import visible
 from hashbench.results.atomic import write_errors_explained
 from hashbench.results.codes import RunCodes
 from hashbench.results.curves import kept_curves
@@ -256,12 +257,20 @@ def _peak_memory_mb(device: str) -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
+class _Visible(logging.Formatter):
+    """Messages name files, and a log is read on terminals."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As of logging."""
+        return visible(super().format(record))
+
+
 @contextmanager
 def _log_file(path: Path) -> Iterator[None]:
     """Everything that hashbench logs goes to the run's log.txt while the run works; also why it crashed."""
     with write_errors_explained(path):
         handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_Visible("%(asctime)s %(levelname)s %(message)s"))
     root = logging.getLogger("hashbench")
     level = root.level
     root.addHandler(handler)
