@@ -139,8 +139,8 @@ def stranger():
 def test_a_user_of_no_account_runs_and_sweeps(stranger, home):
     words, folder = stranger
     for command in (
-        "run -m dsh --bits 8 --epochs 1",
-        "sweep --methods lsh,dsh --bits 8 --seeds 0 --epochs 1 --jobs 1",
+        "run -m dsh --bits 8 --epochs 2",
+        "sweep --methods lsh,dsh --bits 8 --seeds 0 --epochs 2 --jobs 1",
         "leaderboard runs --csv board.csv --html board.html",
         "figures runs --out figures --kinds training --format png",
     ):
