@@ -41,7 +41,14 @@ class _Warnings(logging.Handler):
         say(self.format(record))
 
 
-def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any) -> None:
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: Any = None,
+    line: str | None = None,
+) -> None:
     """Python's warnings, which may name files."""
     say(warnings.formatwarning(message, category, filename, lineno).rstrip())
 

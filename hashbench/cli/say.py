@@ -49,10 +49,10 @@ def failure() -> str | None:
             sys.stdout.flush()
     except (OSError, ValueError) as error:
         _give_up("stdout", error)
-    error = _failures.pop("stdout", None)
-    if not isinstance(error, OSError) or isinstance(error, BrokenPipeError):
+    reason = _failures.pop("stdout", None)
+    if not isinstance(reason, OSError) or isinstance(reason, BrokenPipeError):
         return None
-    return f"standard output takes no more: {error.strerror or error}"
+    return f"standard output takes no more: {reason.strerror or reason}"
 
 
 def open_closed_outputs() -> None:

@@ -165,10 +165,10 @@ def start_pair() -> _Pair:
     return _Pair()
 
 
-def _serve(rank: int, meeting: str, connection: Connection, folder: str) -> None:
+def _serve(rank: int, meeting: str, connection: Connection, working_folder: str) -> None:
     """A worker: joins the other, then measures whatever it is sent until nobody is left to send."""
     end_with_parent()
-    os.chdir(folder)
+    os.chdir(working_folder)
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2, timeout=timedelta(seconds=STARTING))
     connection.send("ready")
