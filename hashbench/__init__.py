@@ -36,8 +36,15 @@ PyTorch loop. The same in the shell: `hashbench --help`.
 Importing hashbench imports nothing heavy; what is asked for is imported then.
 """
 
+import hashbench.working_folder  # noqa: F401, I001 - before all other imports: it changes where they look
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+if "HOME" not in os.environ:
+    from hashbench.process import settle_home
+
+    settle_home()
 
 if TYPE_CHECKING:
     from hashbench.api import leaderboard, load_results, run, sweep, tune

@@ -11,6 +11,7 @@ from hashbench.catalog import Catalog, ProtocolEntry, load_catalog
 from hashbench.catalog.request import RunSpec, resolve
 from hashbench.catalog.set_words import as_set
 from hashbench.errors import RunFailedError, UserError, did_you_mean
+from hashbench.foreign_text import visible
 from hashbench.results.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -367,7 +368,7 @@ def _found(runs: Paths) -> list[RunFolder]:
 def _teller(progress: bool) -> Callable[[str], None]:
     def tell(line: str) -> None:
         if progress:
-            print(line, file=sys.stderr, flush=True)
+            print(visible(line), file=sys.stderr, flush=True)
 
     return tell
 

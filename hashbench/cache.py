@@ -10,7 +10,6 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from pydantic_core import from_json
 
 from hashbench.atomic import atomic_write
 from hashbench.errors import UserError, one_line
+from hashbench.process import private_folder
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,8 @@ def cache_root() -> Path:
     """The folder of the cache, which need not exist yet.
 
     It is `$HASHBENCH_CACHE`, else `hashbench` in `$XDG_CACHE_HOME` or `~/.cache`. For a user without a home folder (a
-    container that runs under a number of no account) it is one of the user's own among the temporary files.
+    container that runs under a number of no account) it is one of the user's own among the temporary files
+    (`hashbench.process.private_folder`).
 
     Raises:
         UserError: `$HASHBENCH_CACHE` begins with the home folder of nobody (`~name`).
@@ -48,7 +49,7 @@ def cache_root() -> Path:
     try:
         return Path.home() / ".cache" / "hashbench"
     except RuntimeError:
-        return Path(tempfile.gettempdir()) / f"hashbench-{os.getuid()}"
+        return private_folder()
 
 
 class FeatureCache:

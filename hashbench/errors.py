@@ -9,6 +9,8 @@ import difflib
 import reprlib
 from collections.abc import Iterable
 
+from hashbench.foreign_text import visible_in_a_line
+
 LONGEST = 300
 """Characters of the longest line that says what is wrong."""
 
@@ -29,6 +31,17 @@ class RunFailedError(RuntimeError):
 
 class Interrupted(BaseException):
     """Ctrl-C during a run; the message says what is saved and how to go on. Exit code 130."""
+
+
+def was_interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error: libraries that catch everything tell of it in errors of their own."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, KeyboardInterrupt | Interrupted):
+            return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def did_you_mean(name: str, known: Iterable[str], listed_by: str = "") -> str:
@@ -95,19 +108,14 @@ def one_line(message: str, longest: int = LONGEST) -> str:
     Words that are too long by themselves (a path, a value) are cut before the sentence is.
 
     >>> one_line("what\nis\x1b[31m wrong")
-    'what is\\x1b[31m wrong'
+    'what is\\u001b[31m wrong'
     """
-    text = printable(" ".join(message.split()))
+    text = visible_in_a_line(" ".join(message.split()))
     for word_length in (120, 80, 60, 40):
         if len(text) <= longest:
             return text
         text = " ".join(cut(word, word_length) for word in text.split(" "))
     return cut(text, longest)
-
-
-def printable(text: str) -> str:
-    r"""A text whose control characters, and whatever else is not shown, are written as escapes such as `\x1b`."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 _repr = reprlib.Repr()

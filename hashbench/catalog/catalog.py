@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -36,6 +35,7 @@ from hashbench.catalog.schema import (
 from hashbench.catalog.yaml_file import read_catalog_file
 from hashbench.errors import UserError, did_you_mean, listed, shown
 from hashbench.evaluation.metrics import TABLE
+from hashbench.process import search_for_modules
 
 GROUP = "hashbench.plugins"
 FILE_NAME = "registry.yaml"
@@ -187,8 +187,8 @@ class Catalog:
         if (section, name) in self._decorated:
             return self._decorated[section, name].target
         source = self.sources[section, name]
-        if source.folder is not None and str(source.folder) not in sys.path:
-            sys.path.insert(0, str(source.folder))
+        if source.folder is not None:
+            search_for_modules(source.folder)
         module_name, _, class_name = entry.class_path.partition(":")
         try:
             target = getattr(importlib.import_module(module_name), class_name)

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from hashbench.errors import UserError, shown
+from hashbench.process import search_for_modules
 
 
 def import_file(path: Path) -> ModuleType:
@@ -28,8 +29,7 @@ def import_file(path: Path) -> ModuleType:
         raise UserError(f"--import {path}: rename it: {shown(name)} cannot be the name of a Python module")
     if name in sys.modules or _is_importable(name, file):
         raise UserError(f"--import {path}: another Python module is named {shown(name)}: rename the file")
-    if str(file.parent) not in sys.path:
-        sys.path.insert(0, str(file.parent))
+    search_for_modules(file.parent)
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None
     assert spec.loader is not None

@@ -10,7 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from hashbench.errors import Interrupted, RunFailedError, UserError, one_line, shown
+from hashbench.cli.ending import INTERRUPTED, end, fail
+from hashbench.cli.say import failure, put
+from hashbench.errors import UserError, shown
 
 # Typer brings its own copy of click: the classes are reached through what it exports.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -59,7 +61,7 @@ def _version(value: bool) -> None:
     if value:
         from hashbench import __version__
 
-        typer.echo(f"hashbench {__version__}")
+        put(f"hashbench {__version__}")
         raise typer.Exit
 
 
@@ -77,43 +79,43 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    words = list(arguments) if arguments is not None else sys.argv[1:]
     try:
-        os.getcwd()  # everything looks there
-    except OSError as error:
-        return _fail(f"the working folder cannot be used ({error.strerror}): it is gone? Change to another", 2)
-    try:
-        words = list(arguments) if arguments is not None else sys.argv[1:]
+        _check_working_folder()
         result = program(words[0] if words else None)(args=words, standalone_mode=False)
-        return _fail("interrupted", 130) if result == 130 else int(result or 0)  # typer turns Ctrl-C into 130 itself
-    except Interrupted as error:
-        return _fail(str(error), 130)
-    except UserError as error:
-        return _fail(str(error), 2)
-    except RunFailedError as error:
-        return _fail(str(error), 1)
+        code = int(result or 0)
+        if code == INTERRUPTED:  # typer turns Ctrl-C into this itself
+            fail("interrupted")
+    except typer.Abort:
+        fail("interrupted")
+        code = INTERRUPTED
     except ClickException as error:
-        return _fail_usage(error)
-    except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted", 130)
+        code = _fail_usage(error)
     except SystemExit as error:  # of a method or plugin: no command of ours ends in this way
-        return _fail(f"something that was imported or run ended the program (SystemExit: {shown(error.code)})", 1)
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+        fail(f"something that was imported or run ended the program (SystemExit: {shown(error.code)})")
+        code = 1
+    except BaseException as error:
+        code = end(error)
+    if problem := failure():
+        fail(problem)
+        code = code or 1
+    return code
+
+
+def _check_working_folder() -> None:
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        raise UserError("the working folder has been deleted: change to one that exists") from error
 
 
 def _fail_usage(error: Any) -> int:
     """A wrong command line, as click reports it, in one line."""
     if type(error).__name__ == "NoArgsIsHelpError":
-        typer.echo(error.format_message())
+        put(error.format_message())
         return 2
     context = getattr(error, "ctx", None)
     where = f" (see {context.command_path} --help)" if context else ""
     # A newer typer checks values by pydantic, which says so in the message.
-    return _fail(error.format_message().replace("Value error, ", "").rstrip(".") + where, 2)
-
-
-def _fail(message: str, code: int) -> int:
-    """The one place where errors are printed: one line, which a terminal shows whole."""
-    typer.echo(one_line(f"error: {message}"), err=True)
-    return code
+    fail(error.format_message().replace("Value error, ", "").rstrip(".") + where)
+    return 2

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hashbench.cli.options import AsJson, Imports, Plugins
+from hashbench.cli.say import put
 
 
 def check(
@@ -28,13 +29,13 @@ def check(
         results.append(result)
         if not as_json:
             reason = f": {result.reason}" if result.reason else ""
-            typer.echo(f"{result.outcome}  {result.check}{reason}")
+            put(f"{result.outcome}  {result.check}{reason}")
     count = {outcome: sum(r.outcome == outcome for r in results) for outcome in ("pass", "skip", "fail")}
     if as_json:
-        typer.echo(json.dumps({"method": method, **count, "checks": [r.to_plain() for r in results]}, indent=1))
+        put(json.dumps({"method": method, **count, "checks": [r.to_plain() for r in results]}, indent=1))
     else:
         seconds = sum(result.seconds for result in results)
         words = f"{count['pass']} passed, {count['skip']} skipped, {count['fail']} failed"
-        typer.echo(f"{method}: {words}, in {seconds:.1f} s")
+        put(f"{method}: {words}, in {seconds:.1f} s")
     if count["fail"]:
         raise typer.Exit(1)

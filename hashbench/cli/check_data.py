@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from hashbench.cli.options import Imports, Plugins
+from hashbench.cli.say import put
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,10 +64,10 @@ def check_data(
         rows, faults = error.index, True
         _print_faults(error)
     for note in rows.notes if rows is not None else ():
-        typer.echo(f"note: {note}")
+        put(f"note: {note}")
     problems = _check_split(name, protocol, rows, ids) if protocol and rows is not None else []
     for problem in problems:
-        typer.echo(f"problem: {problem}")
+        put(f"problem: {problem}")
     if problems or faults:
         raise typer.Exit(1)
 
@@ -112,16 +113,17 @@ def _print_faults(error: DataError) -> None:
         if all(problem.kind == "missing image" for problem in problems):
             problems += unreadable(index)
     for kind, some in by_kind(problems).items():
-        typer.echo(f"problem: {kind}: {len(some):,}")
+        put(f"problem: {kind}: {len(some):,}")
         for problem in some[:NAMED]:
-            typer.echo(f"    {problem}")
+            put(f"    {problem}")
         if len(some) > NAMED:
-            typer.echo(f"    and {len(some) - NAMED:,} more")
+            put(f"    and {len(some) - NAMED:,} more")
 
 
 def _print_facts(name: str, facts: dict[str, str]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from hashbench.cli.console import Console
 
     view = Table(title=f"data set {name}", show_header=False)
     for fact, value in facts.items():
@@ -135,9 +137,9 @@ def _classes(rows: LabelledRows) -> str:
 
 def _check_split(name: str, protocol: ProtocolEntry, rows: LabelledRows, ids: np.ndarray | None) -> list[str]:
     """Print what the roles hold; the problems found, one sentence each."""
-    from rich.console import Console
     from rich.table import Table
 
+    from hashbench.cli.console import Console
     from hashbench.protocol import DISJOINT, SplitError, load_split
     from hashbench.protocol.audit import role_facts, shared_content, shared_rows
 
@@ -154,13 +156,11 @@ def _check_split(name: str, protocol: ProtocolEntry, rows: LabelledRows, ids: np
     for a, b, count in shared_rows(split):
         breach = (a, b) in DISJOINT or (b, a) in DISJOINT
         why = "which the protocol allows by name (allow)" if breach else "as they may"
-        typer.echo(f"{a} and {b} share {count:,} rows, {why}")
+        put(f"{a} and {b} share {count:,} rows, {why}")
     for role in split.arrays:
         if role in split.allow:
-            typer.echo(
-                f"{role} lists {split.allow[role]:,} rows more than once, which the protocol allows by name (allow)"
-            )
-    typer.echo(f"split sha256 {split.checksum}")
+            put(f"{role} lists {split.allow[role]:,} rows more than once, which the protocol allows by name (allow)")
+    put(f"split sha256 {split.checksum}")
     if ids is None:
         return []
     return [

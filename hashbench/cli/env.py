@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from hashbench.cli.say import put
+
 
 def env(json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False) -> None:
     """Show versions, processor, threads and GPUs, as they are recorded with a result; and the folder of the cache."""
@@ -16,12 +18,12 @@ def env(json: Annotated[bool, typer.Option("--json", help="As one JSON object.")
 
     found = {**environment(devices=True), "cache": str(cache_root())}
     if json:
-        typer.echo(to_json(found), nl=False)
+        put(to_json(found).removesuffix("\n"))
         return
     flat = flatten(found)
     width = max(map(len, flat))
     for key, value in flat.items():
-        typer.echo(f"{key:<{width}}  {_text(value)}")
+        put(f"{key:<{width}}  {_text(value)}")
 
 
 def _text(value: Any) -> str:

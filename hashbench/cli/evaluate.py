@@ -12,6 +12,7 @@ import typer
 
 from hashbench.cli.code_files import ARRAYS, read_code_arrays
 from hashbench.cli.options import AsJson, Imports, Plugins
+from hashbench.cli.say import put
 
 _ONE = "a .npy file, or its name in CODES"
 
@@ -87,7 +88,7 @@ def evaluate(
         raise UserError(f"{where}{words}") from error
     info = result.info | {"packed": length is not None}
     if as_json:
-        typer.echo(json.dumps(result.metrics | {"info": info}, indent=1))
+        put(json.dumps(result.metrics | {"info": info}, indent=1))
     else:
         _print(result.metrics, info)
     if info.get("queries_are_database"):
@@ -118,9 +119,9 @@ def _code_length(arrays: Mapping[str, Any], of_file: Any, given: int | None) -> 
 
 
 def _print(metrics: Mapping[str, float], info: Mapping[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
+    from hashbench.cli.console import Console
     from hashbench.evaluation.metrics import find
 
     table = Table("metric", "value", "worst order", "best order")
@@ -136,5 +137,4 @@ def _print(metrics: Mapping[str, float], info: Mapping[str, Any]) -> None:
         f"relevant item and left out; {info['database_size']} database items"
         f"{', each query left out of its own search' if info.get('leave_one_out') else ''}.",
         soft_wrap=True,
-        highlight=False,
     )

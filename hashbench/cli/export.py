@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from hashbench.cli.options import Imports, Plugins
+from hashbench.cli.say import put
 
 # ruff: noqa: UP045 - typer reads these annotations at run time on Python 3.10
 
@@ -41,7 +42,7 @@ def export(
     data = RunData(encoder.table, row_paths(catalog, settings.dataset, settings.dataset_hparams, data_root))
     manifest = export_run(encoder, data, out)
     for file in sorted(out.iterdir()):
-        typer.echo(f"{file.stat().st_size:>12,}  {file}")
+        put(f"{file.stat().st_size:>12,}  {file}")
     for name, reason in manifest["left_out"].items():
-        typer.echo(f"left out: {name}: {reason}")
-    typer.echo(f"how to use them: {out / 'README.txt'}")
+        put(f"left out: {name}: {reason}")
+    put(f"how to use them: {out / 'README.txt'}")

@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from hashbench.cli.options import Imports, Plugins
+from hashbench.cli.say import put, say
 
 # ruff: noqa: UP045 - typer reads these annotations at run time on Python 3.10
 
@@ -42,10 +43,8 @@ def figures(
     that is named is drawn. Runs that cannot be read are named and left out; the
     exit code is then 1.
     """
-    from rich.console import Console
-
+    from hashbench.cli.console import Console
     from hashbench.cli.own_metrics import import_metrics
-    from hashbench.cli.say import say
     from hashbench.cli.selection import finished_runs
     from hashbench.report.figures.draw import INDEX, check_names, draw_figures
     from hashbench.report.figures.kinds import STUDIES
@@ -74,10 +73,10 @@ def figures(
         for problem in drawn.problems:
             say(f"warning: {problem}")
         for kind, files in drawn.files.items():
-            typer.echo(f"{kind:<12} {_files(len(files)):>9}  {files[0].name}{', ...' if len(files) > 1 else ''}")
+            put(f"{kind:<12} {_files(len(files)):>9}  {files[0].name}{', ...' if len(files) > 1 else ''}")
         for kind, needs in drawn.skipped.items():
-            typer.echo(f"{kind:<12} not drawn: no run has {needs}")
-        typer.echo(f"{_files(sum(map(len, drawn.files.values())))} in {out}; {out / INDEX} says what each shows.")
+            put(f"{kind:<12} not drawn: no run has {needs}")
+        put(f"{_files(sum(map(len, drawn.files.values())))} in {out}; {out / INDEX} says what each shows.")
     if problems:
         raise typer.Exit(1)
 

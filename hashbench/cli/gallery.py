@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from hashbench.cli.options import Imports, Plugins
+from hashbench.cli.say import put
 
 if TYPE_CHECKING:
     from hashbench.results.folder import RunFolder
@@ -55,9 +56,7 @@ def gallery(
         path=lambda row: data.paths[row] if data.paths else "",
     )
     write_text(out, page)
-    typer.echo(
-        f"{out}: {sum(len(part.queries) for part in shown)} queries, {len(page) / 1e6:.1f} MB; open it in a browser"
-    )
+    put(f"{out}: {sum(len(part.queries) for part in shown)} queries, {len(page) / 1e6:.1f} MB; open it in a browser")
 
 
 def _facts(run: RunFolder) -> dict[str, str]:

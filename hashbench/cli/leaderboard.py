@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from hashbench.cli.options import Imports, Plugins
+from hashbench.cli.say import say
 
 # ruff: noqa: UP045 - typer reads these annotations at run time on Python 3.10
 
@@ -42,7 +43,6 @@ def leaderboard(
     """
     from hashbench.cli.leaderboard_tables import show_average_ranks, show_paired_differences, show_sections
     from hashbench.cli.own_metrics import import_metrics
-    from hashbench.cli.say import say
     from hashbench.cli.selection import finished_runs
     from hashbench.results.atomic import write_text
     from hashbench.results.known_metric import known_metric

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hashbench.cli.console import Console
 from hashbench.results.sections import LEGEND
 
 if TYPE_CHECKING:

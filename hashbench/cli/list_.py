@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from hashbench.cli.options import AsJson, Imports, Plugins
+from hashbench.cli.say import put
 
 if TYPE_CHECKING:
     from hashbench.catalog import Catalog
@@ -60,18 +61,18 @@ def list_(
                 except UserError as error:
                     broken.append(BrokenPlugin(name, str(error)))
     if as_json:
-        typer.echo(json.dumps({**rows, "broken": [{"name": b.name, "reason": b.reason} for b in broken]}, indent=1))
+        put(json.dumps({**rows, "broken": [{"name": b.name, "reason": b.reason} for b in broken]}, indent=1))
         return
     for s in sections:
-        typer.echo(f"{s}:")
+        put(f"{s}:")
         width = max((len(r["name"]) for r in rows[s]), default=0)
         for r in rows[s]:
             origin = "" if r["plugin"] == "hashbench" else f"  [{r['plugin']}]"
-            typer.echo(f"  {r['name']:<{width}}  {r['title']}{origin}")
+            put(f"  {r['name']:<{width}}  {r['title']}{origin}")
     if broken:
-        typer.echo("broken:")
+        put("broken:")
         for b in broken:
-            typer.echo(f"  {b.name}: {b.reason}")
+            put(f"  {b.name}: {b.reason}")
 
 
 def _rows(catalog: Catalog, section: str) -> list[dict[str, Any]]:

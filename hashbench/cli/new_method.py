@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hashbench.cli.say import put
+
 if TYPE_CHECKING:
     import yaml
 
@@ -59,9 +61,9 @@ def new_method(
     for path, text in {**files, registry: content}.items():  # the entry last: what it names is there
         write_text(path, text)
     for path in (*files, registry):
-        typer.echo(f"wrote {path}")
+        put(f"wrote {path}")
     place = "" if out == Path(".") else f"cd {out}; "
-    typer.echo(f"next: {place}pytest; hashbench run --method {name} --epochs 1")
+    put(f"next: {place}pytest; hashbench run --method {name} --epochs 1")
 
 
 def _holds(path: Path, text: str) -> bool:

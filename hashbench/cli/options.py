@@ -14,7 +14,7 @@ Plugins = Annotated[
 Imports = Annotated[
     Optional[list[Path]],  # noqa: UP045
     typer.Option(
-        "--import", help="A Python file whose decorators register methods, data sets, metrics, ... Repeatable."
+        "--import", help="A Python file, run to register methods, data sets, metrics, ... by decorators. Repeatable."
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from hashbench.cli.console import Console
 from hashbench.cli.say import as_line, say
 from hashbench.engine.reporter import Reporter, epoch_line
 
@@ -37,7 +37,7 @@ class LiveReporter(Reporter):
     def __init__(self) -> None:
         self.console = Console(stderr=True)
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %"),
             TimeElapsedColumn(),
@@ -49,12 +49,12 @@ class LiveReporter(Reporter):
     def message(self, text: str) -> None:
         """Print above the bar and log."""
         super().message(text)
-        self.console.print(as_line(text), highlight=False, markup=False)
+        self.console.print(as_line(text))
 
     def warning(self, text: str) -> None:
         """Print above the bar and log."""
         super().warning(text)
-        self.console.print(as_line(f"warning: {text}"), style="yellow", highlight=False, markup=False)
+        self.console.print(as_line(f"warning: {text}"), style="yellow")
 
     def begin(self, epochs: int, steps_per_epoch: int, done: int) -> None:
         """Show the bar."""

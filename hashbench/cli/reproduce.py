@@ -9,6 +9,7 @@ import typer
 
 from hashbench.cli.options import Imports, Plugins
 from hashbench.cli.run_options import WorkerOptions, with_options
+from hashbench.cli.say import put, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -77,7 +78,6 @@ def reproduce(
 
 
 def _work(plan: Plan, make_executor: Callable[[], Executor], out: Path) -> None:
-    from hashbench.cli.say import say
     from hashbench.errors import RunFailedError
     from hashbench.reproduce.plan import run_key
     from hashbench.reproduce.rows import make_rows
@@ -99,8 +99,8 @@ def _work(plan: Plan, make_executor: Callable[[], Executor], out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
     write_text(out / f"{stem}.md", text)
     write_text(out / f"{stem}.csv", to_csv(plan.name, plan.budget, rows))
-    typer.echo(text)
-    typer.echo(f"comparison in {out / stem}.md and .csv; runs in {out}")
+    put(text)
+    put(f"comparison in {out / stem}.md and .csv; runs in {out}")
     if plan.target.figures and finished:
         _draw(plan, list(finished.values()), out / stem)
     if outcome.no_room:
@@ -116,7 +116,7 @@ def _draw(plan: Plan, runs: list[RunFolder], folder: Path) -> None:
     drawn = draw_figures(runs, folder, kinds=plan.target.figures)
     for problem in drawn.problems:
         say(f"warning: {problem}")
-    typer.echo(f"{sum(map(len, drawn.files.values()))} figures in {folder}; {folder / INDEX} says what each shows")
+    put(f"{sum(map(len, drawn.files.values()))} figures in {folder}; {folder / INDEX} says what each shows")
 
 
 def _roots(given: list[str], datasets: Collection[str]) -> dict[str, Path]:
@@ -140,5 +140,5 @@ def _list_targets() -> None:
     from hashbench.reproduce.targets import BUDGETS, targets_file
 
     for name, target in targets_file().targets.items():
-        typer.echo(f"{name:<12} {target.title}")
-    typer.echo(f"\nhashbench reproduce NAME --budget {'|'.join(BUDGETS)}")
+        put(f"{name:<12} {target.title}")
+    put(f"\nhashbench reproduce NAME --budget {'|'.join(BUDGETS)}")

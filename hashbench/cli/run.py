@@ -11,6 +11,7 @@ import typer
 
 from hashbench.cli.options import AsJson
 from hashbench.cli.run_options import RunOptions, with_options
+from hashbench.cli.say import put
 
 # ruff: noqa: UP045 - typer reads these annotations at run time on Python 3.10
 
@@ -83,7 +84,7 @@ def run(
 
     outcome = run_one(spec, catalog, reporter(), resume=resume, overwrite=overwrite)
     if as_json:
-        typer.echo(outcome.record.to_json(), nl=False)
+        put(outcome.record.to_json().removesuffix("\n"))
     else:
         from hashbench.cli.show_result import print_outcome
 

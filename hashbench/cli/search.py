@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from hashbench.cli.options import AsJson, Imports, Plugins
+from hashbench.cli.say import put
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,7 +70,7 @@ def search(
         answers.append(_answer(one, code, index.nearest(code, top), finished, data))
     if as_json:
         content = {"run": str(run), "bits": finished.codes.bits, "database_size": size, "queries": answers}
-        typer.echo(json.dumps(content, indent=1, ensure_ascii=False))
+        put(json.dumps(content, indent=1, ensure_ascii=False))
     else:
         for answer in answers:
             _print(answer, size)
@@ -107,13 +108,13 @@ def _answer(query: Query, code: np.ndarray, found: Neighbours, finished: RunFold
 
 
 def _print(answer: dict[str, Any], size: int) -> None:
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+
+    from hashbench.cli.console import Console
 
     known, items = answer["row"] is not None, answer["neighbours"]
     about = f" (row {answer['row']}, {', '.join(answer['labels'])})" if known else ""
-    table = Table(title=escape(f"{answer['query']}{about}"), title_justify="left")
+    table = Table(title=f"{answer['query']}{about}", title_justify="left")
     for heading in ("rank", "distance", "row"):
         table.add_column(heading, justify="right")
     table.add_column("label")
@@ -122,11 +123,11 @@ def _print(answer: dict[str, Any], size: int) -> None:
     if "path" in items[0]:
         table.add_column("image", overflow="fold")
     for item in items:
-        cells = [str(item["rank"]), str(item["distance"]), str(item["row"]), escape(", ".join(item["labels"]))]
+        cells = [str(item["rank"]), str(item["distance"]), str(item["row"]), ", ".join(item["labels"])]
         if known:
             cells.append("the query itself" if item["is_query"] else "yes" if item["relevant"] else "no")
-        table.add_row(*cells, *([escape(item["path"])] if "path" in item else []))
-    console = Console(highlight=False)
+        table.add_row(*cells, *([item["path"]] if "path" in item else []))
+    console = Console()
     console.print(table)
     cut = answer["cut"]
     if cut["listed"] < cut["tied"]:

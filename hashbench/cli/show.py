@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hashbench.cli.options import AsJson, Imports, Plugins
+from hashbench.cli.say import put
 
 if TYPE_CHECKING:
     from hashbench.catalog import Catalog, MethodEntry
@@ -33,18 +34,18 @@ def show(
         for s in sections:
             if s != "protocols":
                 content[s]["defaults"] = catalog.defaults(s, name)
-        typer.echo(json.dumps(content, indent=1))
+        put(json.dumps(content, indent=1))
         return
     for number, section in enumerate(sections):
         if number:
-            typer.echo("")
+            put("")
         _show(catalog, section, name)
 
 
 def _show(catalog: Catalog, section: str, name: str) -> None:
     entry = catalog.section(section)[name]
-    typer.echo(f"{name} ({section[:-1]}): {entry.title}")
-    typer.echo(f"  from       {catalog.sources[section, name]}")
+    put(f"{name} ({section[:-1]}): {entry.title}")
+    put(f"  from       {catalog.sources[section, name]}")
     if section == "methods":
         _show_method(name, entry, catalog.defaults(section, name))
         return
@@ -52,41 +53,39 @@ def _show(catalog: Catalog, section: str, name: str) -> None:
     if section != "protocols":
         facts["defaults"] = catalog.defaults(section, name)
     for key, value in facts.items():
-        typer.echo(f"  {key:<16} {_text(value)}")
+        put(f"  {key:<16} {_text(value)}")
 
 
 def _show_method(name: str, entry: MethodEntry, defaults: dict[str, Any]) -> None:
     from hashbench.results.published import published
 
-    typer.echo(f"  class      {entry.class_path} ({entry.kind})")
+    put(f"  class      {entry.class_path} ({entry.kind})")
     if entry.paper:
         facts = [entry.paper.title, entry.paper.venue, entry.paper.url, f"[{entry.paper.key}]"]
-        typer.echo(f"  paper      {', '.join(fact for fact in facts if fact)}")
-    typer.echo(f"  defaults   {_text(defaults)}")
+        put(f"  paper      {', '.join(fact for fact in facts if fact)}")
+    put(f"  defaults   {_text(defaults)}")
     if entry.kind == "deep":
-        typer.echo(f"  optimizer  {_text(entry.optimizer)}")
-        typer.echo(f"  schedule   {_text(entry.schedule)}")
+        put(f"  optimizer  {_text(entry.optimizer)}")
+        put(f"  schedule   {_text(entry.schedule)}")
     else:
-        typer.echo(
-            "  fitted on  the protocol's inputs, or a frozen backbone's features: --protocol cifar10-dualhash-frozen"
-        )
+        put("  fitted on  the protocol's inputs, or a frozen backbone's features: --protocol cifar10-dualhash-frozen")
     if entry.search:
-        typer.echo(f"  search     {_text(entry.search)}")
+        put(f"  search     {_text(entry.search)}")
     for preset, changes in entry.presets.items():
-        typer.echo(f"  --preset {preset}: {entry.preset_notes.get(preset, '')}")
-        typer.echo(f"             {_text(changes)}")
+        put(f"  --preset {preset}: {entry.preset_notes.get(preset, '')}")
+        put(f"             {_text(changes)}")
     for deviation in entry.deviations:
-        typer.echo(f"  deviation  {deviation}")
+        put(f"  deviation  {deviation}")
     rows = published(name)
     if rows:
-        typer.echo("  published  (printed in the papers; their protocols, not ours)")
+        put("  published  (printed in the papers; their protocols, not ours)")
     groups: dict[tuple[str, ...], list[Any]] = {}
     for row in rows:
         groups.setdefault((row.paper, row.table, row.dataset, row.metric, row.backbone, row.method), []).append(row)
     for (paper, table, dataset, metric, backbone, printed), numbers in groups.items():
         values = ", ".join(f"{number.value:.4g} at {number.bits}" for number in numbers)
         label = "" if printed == name else f" as {printed}"
-        typer.echo(f"             {paper} table {table}, {dataset} {metric}, {backbone}{label}: {values} bits")
+        put(f"             {paper} table {table}, {dataset} {metric}, {backbone}{label}: {values} bits")
 
 
 def _text(value: Any) -> str:

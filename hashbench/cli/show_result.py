@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import shlex
 
-from rich.console import Console
 from rich.table import Table
 
+from hashbench.cli.console import Console
 from hashbench.engine.run import Outcome
 from hashbench.evaluation.metrics import shown
 from hashbench.results.known_metric import known_metric
@@ -19,7 +19,7 @@ def print_outcome(outcome: Outcome, again: str) -> None:
     Args:
         again: the command of the same run with the next seed; empty where there is none.
     """
-    record, console = outcome.record, Console(highlight=False)
+    record, console = outcome.record, Console()
     metrics = record.metrics
     state = "" if outcome.fresh else " (finished earlier)"
     table = Table(
@@ -46,4 +46,4 @@ def print_outcome(outcome: Outcome, again: str) -> None:
         console.print(f"codes    {run.codes_path}", soft_wrap=True)
     commands = [again, shlex.join(["hashbench", "leaderboard", str(run.out), "--csv", "leaderboard.csv"])]
     for word, command in zip(("next", ""), filter(None, commands), strict=False):
-        console.print(f"{word:<8} {command}", soft_wrap=True, markup=False)
+        console.print(f"{word:<8} {command}", soft_wrap=True)

@@ -9,6 +9,7 @@ import typer
 
 from hashbench.cli.lists import numbers, words
 from hashbench.cli.run_options import RunOptions, WorkerOptions, with_options
+from hashbench.cli.say import put, say
 
 # ruff: noqa: UP045 - typer reads these annotations at run time on Python 3.10
 
@@ -30,7 +31,6 @@ def sweep(
     options: RunOptions,
 ) -> None:
     """Run many, skip what is finished, go on with what was interrupted. The same call completes a killed sweep."""
-    from hashbench.cli.say import say
     from hashbench.cli.tuned import TunedSettings
     from hashbench.errors import RunFailedError, UserError
     from hashbench.sweeps.sweep import sweep as do_runs
@@ -52,16 +52,16 @@ def sweep(
         for method, preset in asked
     ]
     outcome = do_runs(specs, lambda: executor.make(options.device), say, retry=retry)
-    typer.echo(f"{len(outcome.done)} done, {outcome.skipped} finished before, {len(outcome.failed)} failed")
+    put(f"{len(outcome.done)} done, {outcome.skipped} finished before, {len(outcome.failed)} failed")
     for failure in outcome.failed:
-        typer.echo(f"  {failure}")
+        put(f"  {failure}")
     if outcome.no_room:
         raise RunFailedError(
             f"no room to write in {out}: {outcome.not_begun} runs were not begun; what is finished is whole; "
             "free space, then the same command goes on"
         )
     if outcome.failed:
-        typer.echo("the same command tries what failed again")
-    typer.echo(f"next: hashbench leaderboard {out} --csv leaderboard.csv")
+        put("the same command tries what failed again")
+    put(f"next: hashbench leaderboard {out} --csv leaderboard.csv")
     if outcome.failed:
         raise typer.Exit(1)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from hashbench.cli.run_options import RunOptions, WorkerOptions, with_options
+from hashbench.cli.say import put, say
 
 if TYPE_CHECKING:
     from hashbench.catalog.request import RunSpec
@@ -44,7 +45,6 @@ def tune(
     options: RunOptions,
 ) -> None:
     """Try settings on validation queries only; the test queries stay sealed. The same call goes on after a kill."""
-    from hashbench.cli.say import say
     from hashbench.tuning.tune_method import tune_method
 
     catalog = options.catalog()
@@ -88,12 +88,12 @@ def _report(study: Study, path: Path, protocol: str, bits: int, options: RunOpti
     beside = "not tried" if defaults is None else "failed" if defaults.failure else f"{defaults.score:.4f}"
     failed = sum(trial.failure is not None for trial in study.trials)
     tried = f"{len(study.trials)} trials" + (f", {failed} of which failed," if failed else "")
-    typer.echo(
+    put(
         f"{study.method}, {bits} bits: best of {tried} on validation {best.score:.4f} "
         f"(trial {best.number}; the defaults: {beside})"
     )
-    typer.echo("settings: " + (" ".join(study.best_sets()) or "the defaults"))
-    typer.echo(f"study: {path}")
+    put("settings: " + (" ".join(study.best_sets()) or "the defaults"))
+    put(f"study: {path}")
     same = shlex.join(["--tuned", str(path), *options.as_words()])
-    typer.echo(f"hashbench run --method {study.method} --protocol {protocol} --bits {bits} {same}")
-    typer.echo(f"hashbench sweep --methods {study.method} --protocols {protocol} --bits {bits} --seeds 0-2 {same}")
+    put(f"hashbench run --method {study.method} --protocol {protocol} --bits {bits} {same}")
+    put(f"hashbench sweep --methods {study.method} --protocols {protocol} --bits {bits} --seeds 0-2 {same}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hashbench.foreign_text import visible
+
 
 def readme(manifest: Mapping[str, Any], *, paths: bool) -> str:
     """The text for a manifest of `export_run`; `paths`: whether there is a database_paths.txt."""
@@ -31,7 +33,7 @@ def readme(manifest: Mapping[str, Any], *, paths: bool) -> str:
         _input(manifest),
         _search(left_out),
     ]
-    return "\n\n".join(parts) + "\n"
+    return visible("\n\n".join(parts) + "\n")
 
 
 def _input(manifest: Mapping[str, Any]) -> str:

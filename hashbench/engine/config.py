@@ -21,6 +21,7 @@ from hashbench.catalog.request import RunSpec, resolve
 from hashbench.engine.config_file import read_config_file, runs_code
 from hashbench.engine.crash import in_a_line
 from hashbench.errors import UserError, cut, did_you_mean, shown
+from hashbench.process import search_for_modules
 
 TOP = ("run", "custom_hooks", "custom_imports", "visualizer")
 _LOOPS = ("train_cfg", "val_cfg")
@@ -238,8 +239,6 @@ def _types(value: Any) -> Iterable[str]:
 
 def _import(where: str, asked: Any, folder: Path | None) -> tuple[str, ...]:
     """Import the modules of `custom_imports`; their names."""
-    import sys
-
     if asked is None:
         return ()
     if not isinstance(asked, dict) or not {"imports"} <= set(asked) <= {"imports", "allow_failed_imports"}:
@@ -247,8 +246,8 @@ def _import(where: str, asked: Any, folder: Path | None) -> tuple[str, ...]:
     modules = [asked["imports"]] if isinstance(asked["imports"], str) else asked["imports"]
     if not _are_words(modules):
         raise UserError(f"{where}: custom_imports.imports is a list of names of modules, not {shown(modules)}")
-    if folder is not None and str(folder.resolve()) not in sys.path:
-        sys.path.append(str(folder.resolve()))
+    if folder is not None:
+        search_for_modules(folder.resolve())
     for module in modules:
         try:
             import_module(module)

@@ -10,7 +10,9 @@ torch's synchronised batch norm is for GPUs only: these are our own.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import torch
@@ -19,9 +21,18 @@ from mmengine.dist import get_rank as rank
 from mmengine.dist import get_world_size as world_size
 from torch import Tensor
 
+from hashbench.errors import RunFailedError
+from hashbench.process import end_with_parent
+
 PATIENCE = timedelta(days=2)
 """How long processes wait for each other. The first may work alone for hours, on a closed-form fit or until another run
 has computed the features that both need; and where one fails, torchrun ends all."""
+
+_LOST = re.compile(
+    r"gloo|nccl|TCPStore|Connection (was )?(closed|reset|refused)|Broken pipe|remote process exited|recvValue",
+    re.I,
+)
+"""What torch says, in many ways, where another process is gone."""
 
 
 class _Gather(torch.autograd.Function):
@@ -146,10 +157,41 @@ def with_global_batch_norm(module: torch.nn.Module) -> torch.nn.Module:
     return module
 
 
+def is_lost_peer(error: BaseException) -> bool:
+    """Whether an error says that another process of this run has ended."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 and world_size() == 1:
+        return False
+    return isinstance(error, RuntimeError | ConnectionError) and bool(_LOST.search(str(error)))
+
+
+@contextmanager
+def lost_peers_in_one_line() -> Iterator[None]:
+    """Where another process of this run ends, the reason is in what that one said.
+
+    Raises:
+        RunFailedError: another process is gone.
+    """
+    try:
+        yield
+    except RunFailedError:
+        raise
+    except Exception as error:
+        if not is_lost_peer(error):
+            raise
+        raise RunFailedError(
+            "another process of this run has ended, and so does this one: the lines of that one have the reason"
+        ) from error
+
+
 def launch_if_asked(device: str) -> None:
-    """Join the process group that torchrun announces in the environment; nothing where there is none."""
+    """Join the process group that torchrun announces in the environment; nothing where there is none.
+
+    A process of torchrun ends with it, however it ends: killed, it could not stop its processes itself.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or dist.is_initialized():
         return
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        end_with_parent()
     on_gpu = device.startswith("cuda")
     if on_gpu:  # nccl sends from the current device, which is the first one unless somebody says so
         index = torch.device(device).index

@@ -19,13 +19,14 @@ from hashbench.catalog import Catalog
 from hashbench.catalog.request import RunSpec
 from hashbench.engine.checkpoint import CheckpointStore
 from hashbench.engine.crash import crashed
-from hashbench.engine.distributed import rank
+from hashbench.engine.distributed import is_lost_peer, lost_peers_in_one_line, rank
 from hashbench.engine.experiment import Experiment, be_deterministic, prepare
 from hashbench.engine.reporter import Reporter
 from hashbench.engine.retrieval_loops import RetrievalTestLoop
 from hashbench.engine.runner import HashRunner
 from hashbench.engine.sharing import from_first
-from hashbench.errors import Interrupted, RunFailedError, UserError
+from hashbench.errors import Interrupted, RunFailedError, UserError, was_interrupted
+from hashbench.foreign_text import visible
 from hashbench.results.atomic import write_errors_explained
 from hashbench.results.codes import RunCodes
 from hashbench.results.curves import kept_curves
@@ -56,6 +57,7 @@ class Outcome:
         return self.run.path
 
 
+@lost_peers_in_one_line()
 def run(
     spec: RunSpec,
     catalog: Catalog,
@@ -123,12 +125,16 @@ def _folder(spec: RunSpec, fingerprint: str) -> RunFolder:
 def _failures_in_one_line(experiment: Experiment, folder: RunFolder, begun: bool) -> Iterator[None]:
     """An interruption says what is saved and how to go on, an error of the method where to read on."""
     checkpoints = CheckpointStore(folder.checkpoints_path)
+
+    def interrupted() -> Interrupted:
+        epochs = checkpoints.epochs()
+        saved = f"state saved after epoch {epochs[0]}" if epochs else "nothing was to be saved yet"
+        return Interrupted(f"interrupted, {saved}; the same command with --resume goes on (in {folder.path})")
+
     try:
         yield
     except KeyboardInterrupt:
-        epochs = checkpoints.epochs()
-        saved = f"state saved after epoch {epochs[0]}" if epochs else "nothing was to be saved yet"
-        raise Interrupted(f"interrupted, {saved}; the same command with --resume goes on (in {folder.path})") from None
+        raise interrupted() from None
     except UserError:
         if not begun and not checkpoints.epochs():  # a request that is refused leaves no unfinished run behind
             folder.clear()
@@ -136,6 +142,10 @@ def _failures_in_one_line(experiment: Experiment, folder: RunFolder, begun: bool
     except RunFailedError:
         raise
     except Exception as error:  # the method's code may fail in any way
+        if was_interrupted(error):
+            raise interrupted() from None
+        if is_lost_peer(error):
+            raise
         raise crashed(experiment.method_class, error, folder.log_path) from error
 
 
@@ -275,12 +285,20 @@ def _peak_memory_mb(device: str) -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
+class _Visible(logging.Formatter):
+    """Messages name files, and a log is read on terminals."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As of logging."""
+        return visible(super().format(record))
+
+
 @contextmanager
 def _log_file(path: Path) -> Iterator[None]:
     """Everything that hashbench logs goes to the run's log.txt while the run works; also why it crashed."""
     with write_errors_explained(path):
         handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_Visible("%(asctime)s %(levelname)s %(message)s"))
     root = logging.getLogger("hashbench")
     level = root.level
     root.addHandler(handler)

@@ -2,15 +2,18 @@
 
 numba keeps compiled code in `$NUMBA_CACHE_DIR`, beside the source or in the user's cache folder, whichever can be
 written first, and does not even import the functions where none can: an installation that is read-only, used without a
-home folder, as in many containers. `$HASHBENCH_CACHE` is then one more place; without it each process compiles anew.
+home folder, as in many containers. Two more places are then tried: `$HASHBENCH_CACHE`, and a folder of the user's own
+among the temporary files. Without any, each process compiles anew.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -41,19 +44,32 @@ def njit(*, parallel: bool = False, inline: Literal["never", "always"] = "never"
 
 @lru_cache(maxsize=1)
 def _one_more_place() -> bool:
-    """Show numba a folder below `$HASHBENCH_CACHE`; False, with a warning, where there is none to be written."""
-    root = os.environ.get("HASHBENCH_CACHE")
-    if root:
+    """Show numba a folder that can be written; False, with a warning, where there is none."""
+    for folder in _folders():
         try:
-            folder = Path(root).expanduser() / "numba"
             folder.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=folder).close()
-            numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
-            return True
-        except (OSError, RuntimeError):  # the second: `~name` is nobody's home
-            pass
+        except OSError:
+            continue
+        numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
+        return True
     logger.warning(
         "compiled kernels cannot be kept: no folder for them can be written, so each process compiles them again "
         "(10 to 20 s); set HASHBENCH_CACHE to a writable folder"
     )
     return False
+
+
+def _folders() -> Iterator[Path]:
+    """Where compiled code may be kept, the first place first."""
+    root = os.environ.get("HASHBENCH_CACHE")
+    if root:
+        with suppress(RuntimeError):  # `~name` is nobody's home
+            yield Path(root).expanduser() / "numba"
+    with suppress(OSError):  # no place for temporary files, or something else is there
+        folder = Path(tempfile.gettempdir()) / f"hashbench-numba-{os.getuid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        # What is kept there is run: nobody else may have made the folder, or write in it.
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022:
+            yield folder

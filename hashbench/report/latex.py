@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hashbench.foreign_text import visible_in_a_line
 from hashbench.report.figures.names import quantity
 from hashbench.results.known_metric import known_metric
 from hashbench.results.leaderboard import sections
@@ -67,7 +68,8 @@ def escape(text: str) -> str:
     >>> escape("map_worst, 5 %")
     'map\\\\_worst, 5 \\\\%'
     """
-    return "".join(_SPECIAL.get(c, c if c.isascii() or "\u00c0" <= c <= "\u017f" else "?") for c in text)
+    shown = visible_in_a_line(text)
+    return "".join(_SPECIAL.get(c, c if c.isascii() or "\u00c0" <= c <= "\u017f" else "?") for c in shown)
 
 
 def _that_fit(rows: Sequence[Mapping[Any, Any]]) -> Iterator[tuple[list[Mapping[Any, Any]], list[str]]]:

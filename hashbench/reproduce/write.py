@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Iterable, Sequence
 
+from hashbench.foreign_text import csv_cell, markdown
 from hashbench.reproduce.plan import Plan
 from hashbench.reproduce.rows import Row
 from hashbench.results.record import ResultRecord
@@ -32,7 +33,7 @@ def to_csv(name: str, budget: str, rows: Iterable[Row]) -> str:
     writer.writerow(["target", "budget", *Row._fields])
     for row in rows:
         cells = [_plain(value) for value in row]
-        writer.writerow([name, budget, *cells])
+        writer.writerow([csv_cell(cell) for cell in (name, budget, *cells)])
     return buffer.getvalue()
 
 
@@ -44,8 +45,8 @@ def to_markdown(plan: Plan, rows: Sequence[Row], records: Iterable[ResultRecord]
         blocks += _of_dataset(dataset, [row for row in rows if row.dataset == dataset])
     blocks.append(_LEGEND)
     blocks += _list("About the printed numbers:", plan.target.notes)
-    blocks += _list("Runs without a result:", problems)
-    blocks += _list("Measured:", _provenance(records))
+    blocks += _list("Runs without a result:", [markdown(problem) for problem in problems])
+    blocks += _list("Measured:", [markdown(fact) for fact in _provenance(records)])
     return "\n\n".join(blocks) + "\n"
 
 
@@ -106,6 +107,7 @@ def number(value: float) -> str:
 
 def _grid(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table with its columns under each other."""
+    columns, rows = [markdown(name) for name in columns], [[markdown(cell) for cell in row] for row in rows]
     widths = [max(len(line[place]) for line in [columns, *rows]) for place in range(len(columns))]
     ruler = ["-" * width for width in widths]
     lines = [columns, ruler, *rows]

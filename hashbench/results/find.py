@@ -98,7 +98,7 @@ def open_run(folder: str | Path) -> RunFolder:
             f"{folder}: this run is unfinished; finish it with `hashbench run` and --resume, as it was started."
         )
     if run.state == "absent":
-        inside = next((one.path for one, finished in _run_folders(run.path, []) if finished), None)
+        inside = next((one.path for one, finished in _run_folders(run.path, set(), []) if finished), None)
         example = f"It holds runs, though: name one, such as {inside}." if inside else _WANTED
         raise UserError(f"{folder}: not a run folder, there is no {RESULT}. {example}")
     _ = run.record  # read now, so that whoever opens a run is told here what is wrong with it

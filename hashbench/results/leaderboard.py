@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike
 
 from hashbench.errors import UserError, did_you_mean, shown
 from hashbench.evaluation.metrics import headline
+from hashbench.foreign_text import csv_cell
 from hashbench.results.columns import csv_names, values
 from hashbench.results.known_metric import known_metric
 from hashbench.results.record import ResultRecord, row_key
@@ -88,8 +89,14 @@ def table(
 
 
 def to_csv(frame: pd.DataFrame) -> str:
-    """A table as CSV: a header, one line per row, numbers with 6 significant digits, empty where there is none."""
-    return frame.to_csv(index=False, float_format=f"%.{_DIGITS}g", lineterminator="\n")
+    """A table as CSV: a header, one line per row, numbers with 6 significant digits, empty where there is none.
+
+    Text that a spreadsheet would compute has a `'` in front (`hashbench.foreign_text.csv_cell`).
+    """
+    safe = frame.rename(columns=csv_cell)
+    for name in safe.select_dtypes(exclude="number"):
+        safe[name] = safe[name].map(csv_cell)
+    return safe.to_csv(index=False, float_format=f"%.{_DIGITS}g", lineterminator="\n")
 
 
 def metric_names(records: Iterable[ResultRecord]) -> list[str]:

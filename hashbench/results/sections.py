@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hashbench.evaluation.metrics import shown
+from hashbench.foreign_text import markdown
 from hashbench.results.columns import Cell, Column, Place, for_people
 from hashbench.results.flat import flatten
 from hashbench.results.naming import row_names
@@ -100,7 +101,8 @@ def to_markdown(frame: pd.DataFrame, *, metric: str = "map", differences: Mappin
     for section in sections(frame, metric=metric, differences=differences, place="markdown"):
         lines = [_markdown_row(section.columns), "|" + " --- |" * len(section.columns)]
         lines += [_markdown_row(row) for row in section.rows]
-        blocks += [f"## {section.heading}", *([section.note] if section.note else []), "\n".join(lines)]
+        note = [markdown(section.note)] if section.note else []
+        blocks += [f"## {markdown(section.heading)}", *note, "\n".join(lines)]
     return "\n\n".join([*blocks, LEGEND]) + "\n"
 
 
@@ -131,4 +133,4 @@ def _over_seeds_alone(rows: Sequence[Mapping[Any, Any]], metric: str) -> list[st
 
 
 def _markdown_row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(map(markdown, cells)) + " |"

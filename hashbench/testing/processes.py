@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import tempfile
 import time
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 
+from hashbench.process import end_with_parent, starting_safely
 from hashbench.testing.check import CheckError, NotApplicable, expect, isolated, one_line
 from hashbench.testing.subject import Subject
 from hashbench.testing.training import FIRST, LAST, ShortTraining
@@ -110,9 +112,10 @@ class _Pair:
         self._met = False
         for rank in range(2):
             ours, theirs = context.Pipe()
-            arguments = (rank, Path(self._folder.name, "meeting").as_uri(), theirs)
+            arguments = (rank, Path(self._folder.name, "meeting").as_uri(), theirs, os.getcwd())
             process = context.Process(target=_serve, args=arguments, daemon=True)
-            process.start()
+            with starting_safely():
+                process.start()
             theirs.close()
             self._ours.append(ours)
             self._processes.append(process)
@@ -162,8 +165,10 @@ def start_pair() -> _Pair:
     return _Pair()
 
 
-def _serve(rank: int, meeting: str, connection: Connection) -> None:
+def _serve(rank: int, meeting: str, connection: Connection, working_folder: str) -> None:
     """A worker: joins the other, then measures whatever it is sent until nobody is left to send."""
+    end_with_parent()
+    os.chdir(working_folder)
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2, timeout=timedelta(seconds=STARTING))
     connection.send("ready")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
+import tempfile
 from pathlib import Path
 
 import numba
@@ -33,6 +35,7 @@ def nowhere(tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr(numba.config, "CACHE_DIR", "")
     for name in ("HOME", "XDG_CACHE_HOME", "HASHBENCH_CACHE"):
         monkeypatch.setenv(name, str(tmp_path / "code" / "__pycache__" / "home"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "code" / "__pycache__"))
     jit._one_more_place.cache_clear()
     yield code
     jit._one_more_place.cache_clear()
@@ -51,6 +54,25 @@ def test_the_cache_s_root_is_one_more_place(nowhere, tmp_path, monkeypatch, capl
     assert kernel(nowhere)(2) == 4
     assert list((tmp_path / "cache" / "numba").rglob("some_kernels.double-*.nbi"))
     assert caplog.records == []
+
+
+def test_a_folder_of_the_user_s_own_among_the_temporary_files_is_the_last_place(nowhere, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert kernel(nowhere)(2) == 4
+    (own,) = tmp_path.glob("hashbench-numba-*")
+    assert own.stat().st_mode & 0o777 == 0o700
+    assert list(own.rglob("some_kernels.double-*.nbi"))
+    assert caplog.records == []
+
+
+def test_code_is_not_taken_from_a_folder_in_which_others_may_write(nowhere, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    theirs = tmp_path / f"hashbench-numba-{os.getuid()}"
+    theirs.mkdir()
+    theirs.chmod(0o777)
+    assert kernel(nowhere)(2) == 4
+    assert list(theirs.iterdir()) == []
+    assert "compiled kernels cannot be kept" in caplog.text
 
 
 @pytest.mark.parametrize("root", [None, "unwritable", "~no_such_user_here/cache"])

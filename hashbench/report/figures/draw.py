@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hashbench.atomic import filled_folder
 from hashbench.errors import UserError, did_you_mean, shown
+from hashbench.foreign_text import markdown
 from hashbench.report.figures.kinds import KINDS, STUDIES
 from hashbench.report.figures.measured import MeasuredCodes
 from hashbench.report.figures.series import SeriesGroup, group_series, settings
@@ -117,9 +118,9 @@ def draw_figures(
                         files.setdefault(kind, []).extend(out / path.name for path in made)
                         lines.append(_index_line(made, sheet, page))
         notes = [f"- {kind}: not drawn: no run has {needs}." for kind, needs in skipped.items()]
-        notes += [f"- {problem}" for problem in codes.problems]
+        notes += [f"- {markdown(problem)}" for problem in codes.problems]
         for group in groups:
-            notes += [f"- {group.name}: {label}: {text}" for label, text in settings(group).items()]
+            notes += [f"- {markdown(f'{group.name}: {label}: {text}')}" for label, text in settings(group).items()]
         (made_in / INDEX).write_text("\n".join([*lines, *(["", *notes] if notes else [])]) + "\n", encoding="utf-8")
     return Drawn(files, skipped, codes.problems)
 
@@ -154,5 +155,5 @@ def _save(page: Page, path: Path) -> Path:
 
 def _index_line(files: Sequence[Path], sheet: Sheet, page: Page) -> str:
     links = ", ".join(f"[{path.name}]({path.name})" for path in files)
-    cells = [links, sheet.caption, sheet.heading, sheet.made_from(page.labels)]
-    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", ", ") for cell in cells) + " |"
+    texts = [sheet.caption, sheet.heading, sheet.made_from(page.labels)]
+    return "| " + " | ".join([links, *(markdown(text.replace("\n", ", ")) for text in texts)]) + " |"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -129,7 +130,7 @@ def _group(
     name = protocol_dir_name(record.protocol, record.fingerprint, ambiguous=len(namesakes) > 1)
     backbones = dict.fromkeys(run.record.backbone for one in series for run in one.runs)
     heading = f"{record.protocol} · fingerprint {record.fingerprint[:8]} · {', '.join(backbones)}"
-    return SeriesGroup(name, heading, tuple(series))
+    return SeriesGroup(re.sub(r"[^\w.@+-]", "_", name), heading, tuple(series))
 
 
 def _labels(runs: Sequence[RunFolder]) -> list[str]:

@@ -29,6 +29,7 @@ PAGE_WIDTH = 7.0
 PNG_DPI = 200
 
 _SETTINGS: dict[str, Any] = {
+    "text.parse_math": False,  # names are text, also those with a dollar
     "font.family": "DejaVu Sans",
     "font.size": 7.5,
     "axes.titlesize": 7.5,

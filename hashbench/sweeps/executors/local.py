@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import multiprocessing.connection
+import os
 import pickle
 import signal
 import threading
@@ -16,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from hashbench.errors import UserError
+from hashbench.process import starting_safely
 from hashbench.sweeps.executors.base import Ended, Executor, cores, thread_limits
 from hashbench.sweeps.executors.gpus import visible_gpus
 from hashbench.sweeps.executors.worker import serve
@@ -124,8 +126,10 @@ class _Slot:
     def _launch(self) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(theirs, self.environment), name="hashbench worker")
-        with _without_ctrl_c():
+        self.process = context.Process(
+            target=serve, args=(theirs, os.getcwd(), self.environment), name="hashbench worker"
+        )
+        with _without_ctrl_c(), starting_safely():
             self.process.start()
         theirs.close()
 
