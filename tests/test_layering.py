@@ -13,6 +13,8 @@ PACKAGE = REPOSITORY / "hashbench"
 
 MAY_IMPORT = {
     "errors": "",
+    "paths": "errors",
+    "text_file": "errors paths",
     "atomic": "",
     "npz": "errors",
     "cache": "errors atomic",
@@ -20,7 +22,7 @@ MAY_IMPORT = {
     "models": "errors",
     "catalog": "errors evaluation",
     "registry": "errors evaluation models catalog",
-    "data": "errors atomic npz cache",
+    "data": "errors paths text_file atomic npz cache",
     "backbones": "errors atomic cache data",
     "protocol": "errors npz catalog data",
     "results": "errors atomic npz evaluation",

@@ -117,7 +117,11 @@ def test_all_unreadable_images_are_named_and_nothing_is_kept(folder, tmp_path):
         ("images/7.png 0 2 0", "label other than 0 and 1", "2 among 3 labels"),
         ("images/7.png 0 cat 0", "label that is not a whole number", "'cat' "),
         ("images/7.png 0 0.5 0", "label that is not a whole number", "'0.5' "),
-        ("images/a dog.png 0 1 0", "label that is not a whole number", "'dog.png' (a path holds no spaces)"),
+        (
+            "images/a dog.png 0 1 0",
+            "label that is not a whole number",
+            "'dog.png' (a path holds no spaces, or stands in",
+        ),
         ("images/7.png", "line without labels", "images/7.png"),
         ("../7.png 0 1 0", "path outside the folder of the images", "../7.png"),
         ("/images/7.png 0 1 0", "path outside the folder of the images", "/images/7.png"),
