@@ -62,7 +62,7 @@ def expanded(path: str | Path) -> Path:
     try:
         return Path(path).expanduser()
     except RuntimeError as error:  # how pathlib says so
-        raise UserError(f"{shown(path)}: there is no such home folder; give a full path") from error
+        raise UserError(f"{brief(path)}: there is no such home folder; give a full path") from error
 
 
 def printable(name: str) -> str:
@@ -78,7 +78,7 @@ def printable(name: str) -> str:
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
-def shown(path: str | Path, longest: int = LONGEST) -> str:
+def brief(path: str | Path, longest: int = LONGEST) -> str:
     """A path as a message shows it: printable, and no longer than `longest` characters; its middle is left out."""
     text = printable(str(path))
     half = (longest - 3) // 2
@@ -95,5 +95,5 @@ def _mode(path: Path) -> int:
         if error.errno in _NOTHING:
             return 0
         raise UserError(
-            f"{shown(path)}: cannot be looked at ({error.strerror or error}); correct the path or its permissions"
+            f"{brief(path)}: cannot be looked at ({error.strerror or error}); correct the path or its permissions"
         ) from error

@@ -6,7 +6,7 @@ import codecs
 from pathlib import Path
 
 from hashbench.errors import UserError
-from hashbench.paths import shown
+from hashbench.paths import brief
 
 _MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
@@ -21,7 +21,7 @@ def read_text(path: Path, *, advice: str, label: str = "") -> str:
     Raises:
         UserError: it cannot be read, or is in another encoding; the first wrong byte is named with its line.
     """
-    label = label or shown(path)
+    label = label or brief(path)
     try:
         content = path.read_bytes()
     except (OSError, ValueError) as error:

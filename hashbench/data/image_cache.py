@@ -31,7 +31,7 @@ from hashbench.cache import cache_root
 from hashbench.data.decode import cores, decode_all
 from hashbench.data.image_index import DataError, ImageIndex, Problem
 from hashbench.errors import UserError
-from hashbench.paths import why_no_file
+from hashbench.paths import brief, why_no_file
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ def _read(entry: Path, shape: tuple[int, ...], explain: bool = False) -> Stored 
         return None
     except Exception as error:  # damaged bytes make json and NumPy fail in any way
         if explain:
-            logger.warning("decoded images %s are damaged (%s): decoding them again", entry, error)
+            logger.warning("decoded images %s are damaged (%s): decoding them again", entry, brief(str(error)))
         return None
 
 

@@ -13,7 +13,7 @@ from hashbench.data.image_walk import ImageWalk
 from hashbench.data.own_split import with_test
 from hashbench.data.role_names import read_name
 from hashbench.errors import UserError
-from hashbench.paths import NAME, expanded, is_dir, shown
+from hashbench.paths import NAME, brief, expanded, is_dir
 
 _NAMED = 3
 """Folders that a message names."""
@@ -39,7 +39,7 @@ class ImageFolder(ImageSet):
 
     @property
     def _name(self) -> str:
-        return f"image folder {shown(self.root, NAME)}"
+        return f"image folder {brief(self.root, NAME)}"
 
     def index(self) -> ImageIndex:
         """Look what is there.
@@ -78,7 +78,7 @@ class ImageFolder(ImageSet):
             return walk.folders(folder)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise UserError(f"image folder {shown(folder)}: cannot be read ({reason}); correct --data-root") from error
+            raise UserError(f"image folder {brief(folder)}: cannot be read ({reason}); correct --data-root") from error
 
     def _roles(self, top: Sequence[Path]) -> tuple[dict[str, Path], list[str]]:
         """Role -> its folder, empty where the folders are classes; and what is to be said about that."""
@@ -87,27 +87,27 @@ class ImageFolder(ImageSet):
             only = next(iter(named))
             if _holds_classes(only):
                 raise UserError(
-                    f"{self._name}: {shown(only.name)} looks like a part of the data, the folders beside it do not; "
+                    f"{self._name}: {brief(only.name)} looks like a part of the data, the folders beside it do not; "
                     "move them away, name them after parts (train, test, val, database), or rename it if it is a class"
                 )
-            return {}, [f"the folder {shown(only.name)} is a class here, as those beside it, and no part of the data"]
+            return {}, [f"the folder {brief(only.name)} is a class here, as those beside it, and no part of the data"]
         roles = {role: folder for folder, role in named.items()}
         if len(roles) < len(named):
-            names = ", ".join(shown(folder.name) for folder in named)
+            names = ", ".join(brief(folder.name) for folder in named)
             raise UserError(f"{self._name}: two folders have the same role ({names}); remove one")
-        others = [shown(folder.name) for folder in top if folder not in named] if roles else []
+        others = [brief(folder.name) for folder in top if folder not in named] if roles else []
         first = ", ".join(others[:_NAMED]) + (", ..." if len(others) > _NAMED else "")
         return roles, [f"left out: {len(others)} folders named after no part of the data ({first})"] if others else []
 
     def _check_classes(self, names: Sequence[str]) -> None:
         if len(names) > 1:
             return
-        what = f"images of one class only ({shown(names[0])})" if names else "no folder with images for each class"
+        what = f"images of one class only ({brief(names[0])})" if names else "no folder with images for each class"
         advice = "put the images of each class in a folder of its own, at least two"
         if names and is_dir(self.root / names[0]):
             inner = list(_named_after_parts(ImageWalk(self.root).folders(self.root / names[0])))
             if inner:
-                advice = f"it holds {shown(inner[0].name)}: is --data-root {shown(self.root / names[0])} meant?"
+                advice = f"it holds {brief(inner[0].name)}: is --data-root {brief(self.root / names[0])} meant?"
         raise UserError(f"{self._name}: {what}; {advice}")
 
 
@@ -132,5 +132,5 @@ def _parts_below_classes(paths: Sequence[str]) -> list[str]:
     named = [below[folder.name] for folder in _named_after_parts([Path(name) for name in sorted(below)])]
     if len(named) < 2:
         return []
-    first = ", ".join(shown(name) for name in named[:_NAMED])
+    first = ", ".join(brief(name) for name in named[:_NAMED])
     return [f"folders named after parts lie below classes ({first}) and are not used as parts: train/CLASS would be"]

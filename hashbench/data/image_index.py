@@ -15,13 +15,13 @@ from torch import Tensor
 
 from hashbench.data.targets import encode
 from hashbench.errors import UserError
-from hashbench.paths import LONGEST, printable, shown, why_no_file
+from hashbench.paths import LONGEST, brief, printable, why_no_file
 
 _NAMED = 3
 """Places that an error message names of each kind, at most; `DataError.problems` has all."""
-_MESSAGE = 290
+_MESSAGE = 293
 """Characters of a message; where more would not fit, fewer places are named, and in fewer characters."""
-_SHORT = 32
+_SHORT = 30
 
 
 class Problem(NamedTuple):
@@ -36,7 +36,7 @@ class Problem(NamedTuple):
 
     def shown(self, longest: int) -> str:
         """Place and what stands there, each in at most `longest` characters."""
-        return f"{shown(self.place, longest)}: {shown(self.what, longest)}"
+        return f"{brief(self.place, longest)}: {brief(self.what, longest)}"
 
 
 _NOT_THERE = os.strerror(errno.ENOENT)

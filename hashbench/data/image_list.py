@@ -19,7 +19,7 @@ from hashbench.data.list_file import ListFile, read_lines
 from hashbench.data.list_folder import find_lists
 from hashbench.data.own_split import with_test
 from hashbench.errors import UserError
-from hashbench.paths import NAME, expanded, is_dir, is_file, shown
+from hashbench.paths import NAME, brief, expanded, is_dir, is_file
 
 _BITS = frozenset((0, 1))
 
@@ -67,7 +67,7 @@ class ImageList(ImageSet):
             labels = self.root.parent / self.labels if self.labels else None
             return read_lists({"": ListFile(self.root, labels)}, self.root.parent / self.images, self.prefix)
         if not is_dir(self.root):
-            raise UserError(f"image list: there is no folder and no list file {shown(self.root)}; correct --data-root")
+            raise UserError(f"image list: there is no folder and no list file {brief(self.root)}; correct --data-root")
         if self.labels:
             raise UserError("image list: dataset.labels=FILE goes with one list file; name it with --data-root")
         lists, notes = find_lists(self.root)
@@ -129,7 +129,7 @@ def read_lists(files: Mapping[str, ListFile], images: Path, prefix: str = "", no
 def _name(files: Mapping[str, ListFile]) -> str:
     """What messages call the data set."""
     first = next(iter(files.values())).paths
-    return f"image list {shown(first, NAME)}" if "" in files else f"image lists in {shown(first.parent, NAME)}"
+    return f"image list {brief(first, NAME)}" if "" in files else f"image lists in {brief(first.parent, NAME)}"
 
 
 def _label_problems(places: list[str], labels: list[list[int]]) -> list[Problem]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from hashbench.data.image_index import Problem
 from hashbench.errors import UserError
-from hashbench.paths import shown
+from hashbench.paths import brief
 from hashbench.text_file import read_text
 
 _INTEGER = re.compile(r"-?[0-9]{1,40}")
@@ -49,7 +49,7 @@ def read_lines(file: ListFile, prefix: str = "") -> Iterator[ListLine | Problem]
         UserError: a file cannot be read, or is no text in UTF-8; the files of paths and of labels differ in length.
     """
     for number, path, words in _divided(file):
-        place = f"{shown(file.paths.name, _WORD)} line {number}"
+        place = f"{brief(file.paths.name, _WORD)} line {number}"
         if path is None:
             if words:
                 yield Problem("labels without a path", place, "the line of paths is empty")
@@ -58,14 +58,12 @@ def read_lines(file: ListFile, prefix: str = "") -> Iterator[ListLine | Problem]
         labels = [_label(word) for word in words]
         if None in labels:
             word = words[labels.index(None)]
-            advice = (
-                "a path holds no spaces, or stands in quotes" if file.labels is None else "labels are whole numbers"
-            )
-            yield Problem("label that is not a whole number", place, f"{shown(word, _WORD)!r} ({advice})")
+            advice = "only digits; a path with spaces in quotes" if file.labels is None else "only digits"
+            yield Problem("label that is not a whole number", place, f"{brief(word, _WORD)!r} ({advice})")
         elif not labels:
             yield Problem("line without labels", place, path)
         elif path.startswith("/") or ".." in path.split("/"):
-            what = f"{shown(path, _WORD)} (prefix=TEXT drops the start of all paths)"
+            what = f"{brief(path, _WORD)} (prefix=TEXT drops the start of all paths)"
             yield Problem("path outside the folder of the images", place, what)
         else:
             yield ListLine(place, path, [label for label in labels if label is not None])
@@ -80,7 +78,7 @@ def _divided(file: ListFile) -> Iterator[tuple[int, str | None, Sequence[str]]]:
     labels = _lines(file.labels)
     if len(lines) != len(labels):
         raise UserError(
-            f"image list {file.title} in {shown(file.paths.parent)}: {len(lines)} lines of paths, {len(labels)} of "
+            f"image list {file.title} in {brief(file.paths.parent)}: {len(lines)} lines of paths, {len(labels)} of "
             "labels; give as many, in one order"
         )
     for number, (line, words) in enumerate(zip(lines, labels, strict=True), start=1):
@@ -99,7 +97,7 @@ def _path_and_words(line: str) -> tuple[str | None, Sequence[str]]:
 
 def _lines(file: Path) -> list[str]:
     """Lines without the blanks around them; empty ones at the end are none."""
-    text = read_text(file, label=f"image list {shown(file)}", advice="give a text file in UTF-8")
+    text = read_text(file, label=f"image list {brief(file)}", advice="give a text file in UTF-8")
     return [line.strip(_BLANK) for line in text.rstrip("\n \t").split("\n")]
 
 

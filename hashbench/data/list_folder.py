@@ -8,7 +8,7 @@ from pathlib import Path
 from hashbench.data.list_file import ListFile
 from hashbench.data.role_names import NameRead, read_name, role_of
 from hashbench.errors import UserError
-from hashbench.paths import is_file, shown
+from hashbench.paths import brief, is_file
 
 _NAMED = 5
 """Files that a note names."""
@@ -35,12 +35,12 @@ def find_lists(folder: Path) -> tuple[dict[str, ListFile], list[str]]:
         pair = _pair("", read)
         if pair is None:
             raise UserError(
-                f"image list: no train.txt and test.txt in {shown(folder)}; give their folder, or one list file, with "
+                f"image list: no train.txt and test.txt in {brief(folder)}; give their folder, or one list file, with "
                 "--data-root"
             )
         lists[""] = pair
     used = {file for one in lists.values() for file in one}
-    unused = [shown(file.name) for file in texts if file not in used] + [shown(file.name) for file in others]
+    unused = [brief(file.name) for file in texts if file not in used] + [brief(file.name) for file in others]
     if not unused:
         return lists, []
     first = ", ".join(unused[:_NAMED]) + (", ..." if len(unused) > _NAMED else "")
@@ -53,7 +53,7 @@ def _files(folder: Path) -> tuple[list[Path], list[Path]]:
         files = sorted(path for path in folder.iterdir() if is_file(path))
     except OSError as error:
         raise UserError(
-            f"image list: {shown(folder)} cannot be read ({error.strerror or error}); correct --data-root"
+            f"image list: {brief(folder)} cannot be read ({error.strerror or error}); correct --data-root"
         ) from error
     texts = [file for file in files if file.suffix == ".txt"]
     others = [file for file in files if file.suffix != ".txt" and (name := read_name(file.stem)) and name.role]
@@ -83,7 +83,7 @@ def _only(files: Sequence[Path], role: str) -> Path:
     if len(files) > 1:
         what = f"both the {role}" if role else "both of the same kind"
         raise UserError(
-            f"image list: {shown(files[0].name)} and {shown(files[1].name)} in {shown(files[0].parent)} are {what}; "
+            f"image list: {brief(files[0].name)} and {brief(files[1].name)} in {brief(files[0].parent)} are {what}; "
             "remove one"
         )
     return files[0]

@@ -56,13 +56,21 @@ def _encode_ids(values: np.ndarray, where: str) -> Targets:
             )
         values = values.astype(np.int64)
     if values.dtype.kind == "S":
-        values = np.char.decode(values, "utf-8")
+        values = _decoded(values)
     if values.dtype.kind == "U":
         values = np.char.strip(values)
     if values.dtype.kind == "b":
         values = values.astype(np.uint8)
     names, ids = np.unique(values, return_inverse=True)
     return Targets(ids.reshape(-1).astype(np.int64), len(names), tuple(str(name) for name in names))
+
+
+def _decoded(values: np.ndarray) -> np.ndarray:
+    """Strings of bytes as text: UTF-8, or Latin-1, in which all bytes are letters, where one of them is no UTF-8."""
+    try:
+        return np.char.decode(values, "utf-8")
+    except UnicodeDecodeError:
+        return np.char.decode(values, "latin-1")
 
 
 def _encode_matrix(matrix: np.ndarray, where: str) -> Targets:

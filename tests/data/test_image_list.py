@@ -120,7 +120,7 @@ def test_all_unreadable_images_are_named_and_nothing_is_kept(folder, tmp_path):
         (
             "images/a dog.png 0 1 0",
             "label that is not a whole number",
-            "'dog.png' (a path holds no spaces, or stands in",
+            "'dog.png' (only digits; a path with spaces in",
         ),
         ("images/7.png", "line without labels", "images/7.png"),
         ("../7.png 0 1 0", "path outside the folder of the images", "../7.png"),
