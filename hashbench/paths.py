@@ -65,6 +65,11 @@ def expanded(path: str | Path) -> Path:
         raise UserError(f"{brief(path)}: there is no such home folder; give a full path") from error
 
 
+def real(path: str | Path) -> Path:
+    """The full path with links followed, a circle of them as far as it goes."""
+    return Path(os.path.realpath(path))
+
+
 def printable(name: str) -> str:
     r"""A name in which every character can be printed: bytes that are no UTF-8 and control characters as escapes.
 

@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from hashbench.cli.options import Imports, Plugins
+from hashbench.paths import exists, is_dir
 
 # ruff: noqa: UP045 - typer reads these annotations at run time on Python 3.10
 
@@ -25,7 +26,7 @@ def export(
     from hashbench.results.find import open_run
 
     finished = open_run(run)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if exists(out) and (not is_dir(out) or any(out.iterdir())):
         raise UserError(f"--out {out}: it exists and is not an empty folder; name a new one")
 
     from hashbench.catalog import load_catalog

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hashbench.paths import exists, is_dir
+
 if TYPE_CHECKING:
     import yaml
 
@@ -36,7 +38,7 @@ def new_method(
     from hashbench.errors import UserError
 
     _check_name(name)
-    if out.exists() and not out.is_dir():
+    if exists(out) and not is_dir(out):
         raise UserError(f"--out {out}: not a folder")
     registry = out / LOCAL_FILE_NAME
     catalog = load_catalog(folder=out)
@@ -45,7 +47,7 @@ def new_method(
     words = {"name": name, "class_name": "".join(part[:1].upper() + part[1:] for part in name.split("_"))}
     files = {out / f"{name}.py": METHOD[kind.value], out / f"test_{name}.py": TEST}
     for path in files:
-        if path.exists():
+        if exists(path):
             raise UserError(f"{path} exists already: choose another name or another folder with --out")
     if importlib.util.find_spec(name) is not None:
         raise UserError(f"{name} is the name of an installed Python module, which {name}.py would hide: choose another")
@@ -83,7 +85,7 @@ def _with_entry(registry: Path, entry: str) -> str:
 
     from hashbench.errors import UserError
 
-    text = registry.read_text(encoding="utf-8") if registry.exists() else ""
+    text = registry.read_text(encoding="utf-8") if exists(registry) else ""
     if text and not text.endswith("\n"):
         text += "\n"
     document = yaml.compose(text)

@@ -14,6 +14,7 @@ import scipy.sparse
 
 from hashbench.errors import UserError
 from hashbench.npz import read_npz
+from hashbench.paths import is_dir, is_file
 
 _HDF5 = b"\x89HDF"
 _UNREADABLE = (
@@ -36,9 +37,9 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         UserError: no such file, another suffix than .npz or .mat, a MATLAB v7.3 file, a file that cannot be read, an
             array of Python objects.
     """
-    if path.is_dir() or path.suffix.lower() not in (".npz", ".mat"):
+    if is_dir(path) or path.suffix.lower() not in (".npz", ".mat"):
         raise UserError(f"features: {path} is not a .npz or .mat file; give such a file with --data-root FILE")
-    if not path.is_file():
+    if not is_file(path):
         raise UserError(f"features: there is no file {path}; give a .npz or .mat file with --data-root FILE")
     if path.suffix.lower() == ".npz":
         return read_npz(path, label=f"features: {path}", advice="save it again")

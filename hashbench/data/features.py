@@ -12,6 +12,7 @@ from hashbench.data.array_file import describe, read_arrays
 from hashbench.data.table import DataTable
 from hashbench.data.targets import is_vector
 from hashbench.errors import UserError
+from hashbench.paths import expanded
 
 FEATURE_NAMES = ("features", "feature", "feats", "feat", "fea", "x", "data", "inputs", "input", "embeddings")
 LABEL_NAMES = ("labels", "label", "y", "targets", "target", "gnd", "gt", "groundtruth", "tags", "classes")
@@ -57,7 +58,7 @@ class Features:
     ) -> None:
         if root is None:
             raise UserError("features: which file? Give a .npz or .mat file with --data-root FILE")
-        self.path = Path(root).expanduser()
+        self.path = expanded(root)
         self.features, self.labels, self.rows = features, labels, rows
 
     def load(self) -> DataTable:

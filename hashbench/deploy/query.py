@@ -14,6 +14,7 @@ from hashbench.data import DataTable
 from hashbench.data.decode import decode
 from hashbench.errors import UserError
 from hashbench.npz import read_npy
+from hashbench.paths import expanded, is_file
 from hashbench.protocol import Roles
 
 _PLACE = re.compile(r"(?:(train|validation|database|test):)?(-?\d+)")
@@ -44,8 +45,8 @@ def read_query(text: str, table: DataTable, roles: Roles) -> Query:
     if place:
         row = _row(text, place[1], int(place[2]), table, roles)
         return Query(text, table.inputs[row : row + 1], row)
-    file = Path(text).expanduser()
-    if not file.is_file():
+    file = expanded(text)
+    if not is_file(file):
         raise UserError(
             f"--query {text}: there is no such file; give one, a row such as 123, or a place in a role such as test:5"
         )

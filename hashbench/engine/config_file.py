@@ -16,6 +16,7 @@ import yaml
 
 from hashbench.engine.crash import in_a_line
 from hashbench.errors import UserError
+from hashbench.paths import is_file
 
 BASE, DELETE = "_base_", "_delete_"
 """mmengine's words: what a config starts from; and `_delete_: true`, a mapping that replaces that of the base."""
@@ -43,7 +44,7 @@ def read_config_file(path: Path) -> dict[str, Any]:
         UserError: no such file, another form, a file that does not run or parse, a value that is not plain.
     """
     where = f"--config {path}"
-    if not path.is_file():
+    if not is_file(path):
         raise UserError(f"{where}: no such file")
     if not runs_code(path) and path.suffix not in _DATA:
         raise UserError(f"{where}: a config is a file .py, .yaml or .json, not {path.suffix or 'one without ending'}")
@@ -70,7 +71,7 @@ def _read_python(path: Path) -> dict[str, Any]:
 
 def _refuse_data_bases(path: Path, first: Path, seen: set[Path]) -> None:
     """mmengine would read a YAML base with a loader that runs code where one expects none."""
-    if path.resolve() in seen or not path.is_file():
+    if not is_file(path) or path.resolve() in seen:
         return
     seen.add(path.resolve())
     for statement in ast.parse(path.read_text(encoding="utf-8")).body:

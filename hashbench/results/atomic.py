@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hashbench.atomic import atomic_write
 from hashbench.errors import RunFailedError, UserError
+from hashbench.paths import is_dir
 
 _WRONG_PLACE = {
     errno.EACCES,
@@ -31,7 +32,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         UserError: the place cannot be written to (rights, read-only, no such folder).
         RunFailedError: the disk is full or failed; nothing is left under `path` that was not there before.
     """
-    if path.is_dir():
+    if is_dir(path):
         raise UserError(f"cannot write to {path}: it is a folder. Name a file in it.")
     with write_errors_explained(path), atomic_write(path) as file:
         file.write(content)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from hashbench.catalog.set_words import as_set
 from hashbench.errors import UserError
+from hashbench.paths import exists
 from hashbench.results.atomic import write_text
 from hashbench.results.flat import flatten
 from hashbench.results.record import to_json
@@ -113,7 +114,7 @@ def continued(asked: Study, path: Path) -> Study:
     Raises:
         UserError: the file holds another study; the message names what differs.
     """
-    if not path.exists():
+    if not exists(path):
         return asked
     kept = load_study(path)
     before, now = (flatten(study.model_dump(exclude={"trials"})) for study in (kept, asked))
