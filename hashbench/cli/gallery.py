@@ -52,7 +52,7 @@ def gallery(
         seed=seed,
         image=lambda row: data.table.inputs[row].numpy(),
         name=lambda row: ", ".join(data.labels(row)) or "no label",
-        path=lambda row: data.paths[row] if data.paths else "",
+        path=data.path,
     )
     write_text(out, page)
     typer.echo(

@@ -88,7 +88,8 @@ class ImageWalk:
                 first = ", ".join(printable(name) for name in sorted(names)[:_NAMED])
                 notes.append(f"left out: {len(names):,} {what} ({first}{', ...' if len(names) > _NAMED else ''})")
         if self._other:
-            kinds = ", ".join(f"{count:,} {printable(kind)}" for kind, count in self._other.most_common(_NAMED))
+            ordered = sorted(self._other.items(), key=lambda kind: (-kind[1], kind[0]))
+            kinds = ", ".join(f"{count:,} {printable(kind)}" for kind, count in ordered[:_NAMED])
             more = ", ..." if len(self._other) > _NAMED else ""
             notes.append(f"left out: {self._other.total():,} files that are no images by their names ({kinds}{more})")
         return notes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,9 @@ def _write(encoder: RunEncoder, data: RunData, folder: Path) -> dict[str, Any]:
         array = getattr(codes, f"database_{name}")
         np.save(folder / f"database_{'rows' if name == 'index' else name}.npy", array)
     if data.paths:
-        listed = "\n".join(data.paths[row] for row in codes.database_index.tolist())
-        (folder / "database_paths.txt").write_text(f"{listed}\n", encoding="utf-8")
+        # A path is written in the bytes of its file's name, UTF-8 or not; the data set has none with a line break.
+        listed = b"".join(os.fsencode(data.paths[row]) + b"\n" for row in codes.database_index.tolist())
+        (folder / "database_paths.txt").write_bytes(listed)
     left_out: dict[str, str] = {}
     _write_index(codes.database_codes, folder / "index.faiss", left_out)
     differing = _write_encoder(encoder, folder / "encoder.pt2", left_out)
