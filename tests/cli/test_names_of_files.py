@@ -44,6 +44,7 @@ def test_names_that_are_no_utf8_go_all_the_way(photos, tmp_path, capsys):
         "image_folder",
         "--backbone",
         "small_conv",
+        "--scratch",
         "--bits",
         "8",
         "--image-size",
