@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from hashbench.errors import UserError
+from hashbench.paths import is_file
 
 _CONTAINERS = ("state_dict", "model_state_dict", "model", "net")
 
@@ -22,7 +23,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
     Raises `UserError` for a file that is missing, truncated, holds objects other than tensors, or holds none.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise UserError(f"weights {path}: no such file; give the path of a .pth, .pt or .safetensors file")
     try:
         content: Any

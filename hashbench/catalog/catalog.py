@@ -35,6 +35,7 @@ from hashbench.catalog.schema import (
 from hashbench.catalog.yaml_file import read_catalog_file
 from hashbench.errors import UserError, did_you_mean, listed, shown
 from hashbench.evaluation.metrics import TABLE
+from hashbench.paths import is_dir, is_file, real
 from hashbench.process import search_for_modules
 
 GROUP = "hashbench.plugins"
@@ -268,19 +269,19 @@ def _entry_point_source(point: EntryPoint) -> Source:
     if not folders:
         raise UserError(f"entry point {point.name} names package {point.value}, which is not installed")
     for folder in map(Path, folders):
-        if (folder / FILE_NAME).is_file():
+        if is_file(folder / FILE_NAME):
             return Source(point.name, folder / FILE_NAME)
     raise UserError(f"package {point.value} has no {FILE_NAME} (looked in {folders[0]})")
 
 
 def _local_source(path: Path) -> Source:
     """A --plugin PATH: a YAML file, or a folder that holds registry.yaml or hashbench.yaml."""
-    if path.is_dir():
+    if is_dir(path):
         for name in (FILE_NAME, LOCAL_FILE_NAME):
-            if (path / name).is_file():
+            if is_file(path / name):
                 path = path / name
                 break
-    if not path.is_file():
+    if not is_file(path):
         raise UserError(f"--plugin {path}: no such file, and no folder with {FILE_NAME} or {LOCAL_FILE_NAME}")
     return Source(path.name if path.name != FILE_NAME else path.parent.name, path.resolve(), local=True)
 
@@ -310,7 +311,7 @@ def load_catalog(plugins: Iterable[Path] = (), folder: Path | None = None, impor
             continue
         catalog.add(source, file)
     local = (folder or Path.cwd()) / LOCAL_FILE_NAME
-    if local.is_file():
+    if is_file(local):
         catalog.add(Source(LOCAL_FILE_NAME, local.resolve(), local=True))
     for path in plugins:
         catalog.add(_local_source(Path(path)))
@@ -318,7 +319,7 @@ def load_catalog(plugins: Iterable[Path] = (), folder: Path | None = None, impor
         import_file(Path(path))
     for one in registered():
         catalog.add_registered(one)
-    files = [*(Path(path).resolve() for path in imports), *(one.file for one in registered() if one.file is not None)]
+    files = [*(real(path) for path in imports), *(one.file for one in registered() if one.file is not None)]
     catalog.imports = tuple(dict.fromkeys(files))
     return catalog
 

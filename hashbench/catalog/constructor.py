@@ -18,6 +18,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from hashbench.paths import is_file
+
 REQUIRED = inspect.Parameter.empty
 """Stands for the default of a parameter that has none."""
 
@@ -125,7 +127,7 @@ def _file(name: str, folder: Path | None) -> Path | None:
 
 def _inside(folder: Path, name: str) -> Path | None:
     for file in (folder / f"{name}.py", folder / name / "__init__.py"):
-        if file.is_file():
+        if is_file(file):
             return file
     return None
 

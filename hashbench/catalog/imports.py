@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from hashbench.errors import UserError, shown
+from hashbench.paths import expanded, is_file, real
 from hashbench.process import search_for_modules
 
 
@@ -18,8 +19,8 @@ def import_file(path: Path) -> ModuleType:
     Raises:
         UserError: no such file, a name that another module has, or whatever the file raises, with the line.
     """
-    file = path.expanduser().resolve()
-    if not file.is_file() or file.suffix != ".py":
+    file = real(expanded(path))
+    if not is_file(file) or file.suffix != ".py":
         raise UserError(f"--import {path}: not a Python file; name the .py file that holds your class")
     for module in list(sys.modules.values()):
         if getattr(module, "__file__", None) == str(file) and module.__name__ != "__main__":

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hashbench.data.table import LabelledRows
 
 NAMED = 20
-"""Places that are printed of each kind of fault."""
+"""Places that are printed of each kind of fault, and classes."""
 
 
 def check_data(
@@ -132,7 +132,13 @@ def _print_facts(name: str, facts: dict[str, str]) -> None:
 
 
 def _classes(rows: LabelledRows) -> str:
-    return f"{rows.num_classes} ({'several labels per row' if rows.multilabel else 'one per row'})"
+    """How many there are, and their names."""
+    from hashbench.paths import brief
+
+    names = [brief(name, 40) for name in rows.class_names[:NAMED]]
+    more = f", and {rows.num_classes - NAMED:,} more" if rows.num_classes > NAMED else ""
+    count = f"{rows.num_classes:,} ({'several labels per row' if rows.multilabel else 'one per row'})"
+    return f"{count}: {', '.join(names)}{more}" if names else count
 
 
 def _check_split(name: str, protocol: ProtocolEntry, rows: LabelledRows, ids: np.ndarray | None) -> list[str]:

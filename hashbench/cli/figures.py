@@ -9,6 +9,7 @@ import typer
 
 from hashbench.cli.options import Imports, Plugins
 from hashbench.cli.say import put, say
+from hashbench.paths import is_file
 
 # ruff: noqa: UP045 - typer reads these annotations at run time on Python 3.10
 
@@ -51,7 +52,7 @@ def figures(
     from hashbench.tuning.study import load_study
 
     asked, endings = check_names(_listed(kinds), _listed(formats))
-    files = list(dict.fromkeys(path for path in runs if path.is_file()))
+    files = list(dict.fromkeys(path for path in runs if is_file(path)))
     studies = [(path, load_study(path)) for path in files]
     folders = [path for path in runs if path not in files]
     chosen, problems = finished_runs(folders, protocol=protocol, bits=bits, methods=methods) if folders else ([], [])

@@ -53,7 +53,7 @@ def gallery(
         seed=seed,
         image=lambda row: data.table.inputs[row].numpy(),
         name=lambda row: ", ".join(data.labels(row)) or "no label",
-        path=lambda row: data.paths[row] if data.paths else "",
+        path=data.path,
     )
     write_text(out, page)
     put(f"{out}: {sum(len(part.queries) for part in shown)} queries, {len(page) / 1e6:.1f} MB; open it in a browser")

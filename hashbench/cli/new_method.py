@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hashbench.cli.say import put
+from hashbench.paths import exists, is_dir, is_file
 
 if TYPE_CHECKING:
     import yaml
@@ -39,7 +40,7 @@ def new_method(
     from hashbench.results.atomic import write_errors_explained, write_text
 
     _check_name(name)
-    if out.exists() and not out.is_dir():
+    if exists(out) and not is_dir(out):
         raise UserError(f"--out {out}: not a folder")
     registry = out / LOCAL_FILE_NAME
     catalog = load_catalog(folder=out)
@@ -49,7 +50,7 @@ def new_method(
     templates = {out / f"{name}.py": METHOD[kind.value], out / f"test_{name}.py": TEST}
     files = {path: template.substitute(words) for path, template in templates.items()}
     for path, text in files.items():
-        if path.exists() and not _holds(path, text):  # what a killed call wrote is written again
+        if exists(path) and not _holds(path, text):  # what a killed call wrote is written again
             raise UserError(f"{path} exists already: choose another name or another folder with --out")
     module = importlib.util.find_spec(name)
     if module is not None and Path(module.origin or "").resolve() != (out / f"{name}.py").resolve():
@@ -68,7 +69,7 @@ def new_method(
 
 def _holds(path: Path, text: str) -> bool:
     """Whether a path is a file of exactly this text."""
-    return path.is_file() and path.read_bytes() == text.encode()
+    return is_file(path) and path.read_bytes() == text.encode()
 
 
 def _check_name(name: str) -> None:
@@ -90,7 +91,7 @@ def _with_entry(registry: Path, entry: str) -> str:
 
     from hashbench.errors import UserError
 
-    text = registry.read_text(encoding="utf-8") if registry.exists() else ""
+    text = registry.read_text(encoding="utf-8") if exists(registry) else ""
     if text and not text.endswith("\n"):
         text += "\n"
     document = yaml.compose(text)

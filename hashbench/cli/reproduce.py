@@ -10,6 +10,7 @@ import typer
 from hashbench.cli.options import Imports, Plugins
 from hashbench.cli.run_options import WorkerOptions, with_options
 from hashbench.cli.say import put, say
+from hashbench.paths import exists, expanded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -130,9 +131,9 @@ def _roots(given: list[str], datasets: Collection[str]) -> dict[str, Path]:
             name, path = "", text
         if name and name not in datasets:
             raise UserError(f"--data-root {text}: no data set named {shown(name)}. {did_you_mean(name, datasets)}")
-        if not Path(path).expanduser().exists():
+        if not exists(place := expanded(path)):
             raise UserError(f"--data-root {text}: there is no such file or folder: {path or 'nothing given'}")
-        roots[name] = Path(path).expanduser()
+        roots[name] = place
     return roots
 
 

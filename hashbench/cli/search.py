@@ -60,8 +60,9 @@ def search(
     encoder = load_encoder(
         finished, catalog, reporter(), weights=weights, data_root=data_root, device=device, plugins=plugins
     )
-    queries = [read_query(text, encoder.table, encoder.roles) for text in query]
     settings = encoder.experiment.spec.settings
+    upright = bool({**catalog.dataset(settings.dataset).hparams, **settings.dataset_hparams}.get("upright"))
+    queries = [read_query(text, encoder.table, encoder.roles, upright=upright) for text in query]
     data = RunData(encoder.table, row_paths(catalog, settings.dataset, settings.dataset_hparams, data_root))
     index = HammingSearch(finished.codes.database_codes, finished.codes.bits)
     answers = []
@@ -78,6 +79,8 @@ def search(
 
 def _answer(query: Query, code: np.ndarray, found: Neighbours, finished: RunFolder, data: RunData) -> dict[str, Any]:
     """One query and its list, as plain values."""
+    from hashbench.foreign_text import visible_in_a_line
+
     rows = finished.codes.database_index[found.items]
     relevant = data.share_a_label(query.row, rows) if query.row is not None else None
     items = []
@@ -90,17 +93,17 @@ def _answer(query: Query, code: np.ndarray, found: Neighbours, finished: RunFold
             "labels": data.labels(row),
         }
         if data.paths:
-            item["path"] = data.paths[row]
+            item["path"] = data.path(row)
         if relevant is not None:
             item["relevant"] = bool(relevant[i])
             item["is_query"] = row == query.row
         items.append(item)
     last = found.distances[-1]
     return {
-        "query": query.text,
+        "query": visible_in_a_line(query.text),
         "row": query.row,
         "labels": data.labels(query.row) if query.row is not None else None,
-        **({"path": data.paths[query.row]} if query.row is not None and data.paths else {}),
+        **({"path": data.path(query.row)} if query.row is not None and data.paths else {}),
         "code": code.tobytes().hex(),
         "neighbours": items,
         "cut": {"distance": int(last), "listed": int((found.distances == last).sum()), "tied": int(found.tied[-1])},

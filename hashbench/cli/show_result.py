@@ -10,6 +10,7 @@ from rich.table import Table
 from hashbench.cli.console import Console
 from hashbench.engine.run import Outcome
 from hashbench.evaluation.metrics import shown
+from hashbench.paths import is_file
 from hashbench.results.known_metric import known_metric
 
 
@@ -42,7 +43,7 @@ def print_outcome(outcome: Outcome, again: str) -> None:
     console.print(table)
     run = outcome.run
     console.print(f"result   {run.result_path}", soft_wrap=True)
-    if run.codes_path.is_file():  # a method that ranks by real vectors has none
+    if is_file(run.codes_path):  # a method that ranks by real vectors has none
         console.print(f"codes    {run.codes_path}", soft_wrap=True)
     commands = [again, shlex.join(["hashbench", "leaderboard", str(run.out), "--csv", "leaderboard.csv"])]
     for word, command in zip(("next", ""), filter(None, commands), strict=False):

@@ -16,6 +16,7 @@ from torchvision import datasets
 from hashbench.cache import cache_root
 from hashbench.data.table import DataTable
 from hashbench.errors import UserError
+from hashbench.paths import expanded, is_file
 
 SILENCE = 30.0
 """Seconds without a byte after which a download counts as failed."""
@@ -33,7 +34,7 @@ class CIFAR10:
     title, name, num_classes, probe = "CIFAR-10", "cifar10", 10, "data_batch_1"
 
     def __init__(self, root: str | Path | None = None) -> None:
-        self.root = Path(root).expanduser() if root is not None else cache_root()
+        self.root = expanded(root) if root is not None else cache_root()
 
     def load(self) -> DataTable:
         """(60000, 3, 32, 32) uint8 and 10 classes.
@@ -63,7 +64,7 @@ class CIFAR10:
     def _find(self) -> Path | None:
         """The folder with the batch files: below the root, or the root itself."""
         folders = (self.root / self.source.base_folder, self.root)
-        return next((folder for folder in folders if (folder / self.probe).is_file()), None)
+        return next((folder for folder in folders if is_file(folder / self.probe)), None)
 
     def _download(self) -> Path:
         """Fetch the archive into the root and unpack it there; one process at a time."""

@@ -24,6 +24,7 @@ from hashbench.data.file_split import SplitArrayError, find_split
 from hashbench.data.table import DataTable
 from hashbench.data.upright import OrientationError, upright
 from hashbench.errors import UserError
+from hashbench.paths import expanded
 
 _LONGEST = 220
 """Characters of a message before what the file holds."""
@@ -66,7 +67,7 @@ class Features:
     ) -> None:
         if root is None:
             raise UserError("features: which file? Give a .npz, .mat or .h5 file with --data-root FILE")
-        self.path = Path(root).expanduser()
+        self.path = expanded(root)
         self.given = {"features": features, "labels": labels}
         self.rows = rows
 

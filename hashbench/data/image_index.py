@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +15,14 @@ from torch import Tensor
 
 from hashbench.data.targets import encode
 from hashbench.errors import UserError
+from hashbench.foreign_text import visible_in_a_line
+from hashbench.paths import LONGEST, brief, why_no_file
 
 _NAMED = 3
-"""Places that an error message names of each kind; `DataError.problems` has all."""
+"""Places that an error message names of each kind, at most; `DataError.problems` has all."""
+_MESSAGE = 293
+"""Characters of a message; where more would not fit, fewer places are named, and in fewer characters."""
+_SHORT = 30
 
 
 class Problem(NamedTuple):
@@ -26,9 +33,14 @@ class Problem(NamedTuple):
     what: str
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.what}"
+        return self.shown(LONGEST)
+
+    def shown(self, longest: int) -> str:
+        """Place and what stands there, each in at most `longest` characters."""
+        return f"{brief(self.place, longest)}: {brief(self.what, longest)}"
 
 
+_NOT_THERE = os.strerror(errno.ENOENT)
 CORRECT_THEM = "correct the lists or the images"
 
 
@@ -50,8 +62,12 @@ class DataError(UserError):
         index: ImageIndex | None = None,
         advice: str = CORRECT_THEM,
     ) -> None:
-        kinds = [f"{kind}: {len(some)} ({_first(some)})" for kind, some in by_kind(problems).items()]
-        super().__init__(f"{name}: {'; '.join(kinds)}; {advice} (`hashbench check-data` names more)")
+        for named, longest in ((_NAMED, LONGEST), (2, LONGEST), (1, LONGEST), (1, _SHORT), (0, 0)):
+            kinds = [f"{kind}: {len(some)}{_first(some, named, longest)}" for kind, some in by_kind(problems).items()]
+            message = f"{name}: {'; '.join(kinds)}; {advice} (`hashbench check-data` names more)"
+            if len(message) <= _MESSAGE:
+                break
+        super().__init__(message)
         self.problems = tuple(problems)
         self.index = index
 
@@ -102,11 +118,13 @@ class ImageIndex:
 
     def missing(self) -> list[Problem]:
         """The images that are not there."""
-        return [
-            Problem("missing image", place, path)
-            for place, path, file in zip(self.places, self.paths, self.files, strict=True)
-            if not file.is_file()
-        ]
+        problems = []
+        for place, path, file in zip(self.places, self.paths, self.files, strict=True):
+            reason = why_no_file(file)
+            if reason:
+                known = "" if reason == _NOT_THERE else f" ({reason})"
+                problems.append(Problem("missing image", place, f"{path}{known}"))
+        return problems
 
 
 def make_index(
@@ -118,7 +136,19 @@ def make_index(
     split: Mapping[str, np.ndarray] | None = None,
     notes: Sequence[str] = (),
 ) -> ImageIndex:
-    """An index whose labels are brought into one of the two forms of a table by `hashbench.data.targets.encode`."""
+    """An index whose labels are brought into one of the two forms of a table by `hashbench.data.targets.encode`.
+
+    Raises:
+        UserError: labels of another form.
+        DataError: paths that hold a line break: lists of paths hold one in each line.
+    """
+    broken = [
+        Problem("file name with a line break", place, path)
+        for path, place in zip(paths, places, strict=True)
+        if _broken_name(path)
+    ]
+    if broken:
+        raise DataError(name, broken, advice="rename the files or the folders above them")
     targets = encode(labels, name)
     return ImageIndex(
         name,
@@ -126,12 +156,21 @@ def make_index(
         tuple(paths),
         tuple(places),
         torch.from_numpy(targets.labels),
-        *targets[1:],
+        targets.num_classes,
+        tuple(visible_in_a_line(name) for name in targets.class_names),
         split=split,
         notes=tuple(notes),
     )
 
 
-def _first(problems: Sequence[Problem]) -> str:
-    more = ", ..." if len(problems) > _NAMED else ""
-    return ", ".join(str(problem) for problem in problems[:_NAMED]) + more
+def _first(problems: Sequence[Problem], named: int, longest: int) -> str:
+    """The first places of a kind of fault, in brackets."""
+    if not named:
+        return ""
+    more = ", ..." if len(problems) > named else ""
+    return f" ({', '.join(problem.shown(longest) for problem in problems[:named])}{more})"
+
+
+def _broken_name(path: str) -> bool:
+    """Whether a path would be more than one line of a list, however its reader divides lines."""
+    return path.splitlines() != [path]

@@ -7,19 +7,20 @@ in several lists is one row of the table, so that lists that overlap are found o
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
-from hashbench.data.features import ROLE_NAMES
 from hashbench.data.image_index import DataError, ImageIndex, Problem, make_index
 from hashbench.data.image_set import STORED_SIZE, ImageSet
+from hashbench.data.list_file import ListFile, read_lines
+from hashbench.data.list_folder import find_lists
+from hashbench.data.own_split import with_test
 from hashbench.errors import UserError
+from hashbench.paths import NAME, brief, expanded, is_dir, is_file
 
-_INTEGER = re.compile(r"[+-]?\d+")
 _BITS = frozenset((0, 1))
 
 
@@ -28,64 +29,59 @@ class ImageList(ImageSet):
 
     Args:
         root: a folder that holds `train.txt`, `test.txt`, ... (or their other usual names: `query.txt`, `val.txt`,
-            `db.txt`), or one list file. Images are relative to that folder, or to that of the file.
+            `gallery.txt`, `train_list.txt`), one list file, or a folder of lists whose paths and labels stand in two
+            files (`train_images.txt` and `train_labels.txt`; `paths.txt` and `labels.txt`). Images are relative to that
+            folder, or to that of the file.
         size: pixels to which images are brought when they are stored, see `hashbench.data.image_cache`.
         images: folder of the images relative to the lists', where it is another.
         prefix: dropped from the start of every path, such as `./data/coco/`.
+        labels: for one list file: the file that holds the labels, line by line, relative to the list's folder.
+        upright: turn images as their EXIF orientation says; else they are used as stored.
     """
 
     if_none_is_there = "images in another folder below the lists' are found with --set dataset.images=DIR"
 
     def __init__(
-        self, root: str | Path | None = None, size: int = STORED_SIZE, images: str = ".", prefix: str = ""
+        self,
+        root: str | Path | None = None,
+        size: int = STORED_SIZE,
+        images: str = ".",
+        prefix: str = "",
+        labels: str = "",
+        upright: bool = False,
     ) -> None:
-        super().__init__(size)
+        super().__init__(size, upright)
         if root is None:
             raise UserError("image list: which lists? Give their folder, or one list file, with --data-root")
-        self.root, self.images, self.prefix = Path(root).expanduser(), images, prefix
+        self.root, self.images, self.prefix, self.labels = expanded(root), images, prefix, labels
 
     def index(self) -> ImageIndex:
         """Read the lists.
 
         Raises:
-            UserError: no lists, an empty list, two files for one role.
+            UserError: no lists, an empty list, images of one class only, two files for one role.
             DataError: lines without labels, labels that are not whole numbers, of another width than the others or
                 neither 0 nor 1, paths outside the folder, one image with different labels.
         """
-        return read_lists(_list_files(self.root), _folder(self.root) / self.images, self.prefix)
+        if is_file(self.root):
+            labels = self.root.parent / self.labels if self.labels else None
+            return read_lists({"": ListFile(self.root, labels)}, self.root.parent / self.images, self.prefix)
+        if not is_dir(self.root):
+            raise UserError(f"image list: there is no folder and no list file {brief(self.root)}; correct --data-root")
+        if self.labels:
+            raise UserError("image list: dataset.labels=FILE goes with one list file; name it with --data-root")
+        lists, notes = find_lists(self.root)
+        return read_lists(lists, self.root / self.images, self.prefix, notes)
 
 
-def _folder(root: Path) -> Path:
-    return root if root.is_dir() else root.parent
-
-
-def _list_files(root: Path) -> dict[str, Path]:
-    """Role -> list file; a single file has the role ''."""
-    if root.is_file():
-        return {"": root}
-    if not root.is_dir():
-        raise UserError(f"image list: there is no folder and no list file {root}; correct --data-root")
-    files: dict[str, Path] = {}
-    for path in sorted(root.glob("*.txt")):
-        role = ROLE_NAMES.get(path.stem.lower())
-        if role in files:
-            raise UserError(f"image list: {files[role].name} and {path.name} in {root} are both the {role}; remove one")
-        if role:
-            files[role] = path
-    if not files:
-        raise UserError(
-            f"image list: no train.txt and test.txt in {root}; give their folder, or one list file, with --data-root"
-        )
-    return files
-
-
-def read_lists(files: Mapping[str, Path], images: Path, prefix: str = "") -> ImageIndex:
+def read_lists(files: Mapping[str, ListFile], images: Path, prefix: str = "", notes: Sequence[str] = ()) -> ImageIndex:
     """Lists of one data set -> its index, rows in the order of the lists; an image in several of them is one row.
 
     Args:
-        files: role -> list file; a single file under '' has no role.
+        files: role -> list; a single one under '' has no role.
         images: folder that the paths are relative to.
         prefix: dropped from the start of every path.
+        notes: what was decided or left out in looking for the lists.
 
     Raises:
         UserError, DataError: as `ImageList.index`.
@@ -97,25 +93,20 @@ def read_lists(files: Mapping[str, Path], images: Path, prefix: str = "") -> Ima
     problems: list[Problem] = []
     for role, file in files.items():
         listed = []
-        for number, line in enumerate(_lines(file), start=1):
-            place = f"{file.name} line {number}"
-            words = line.split()
-            if not words:
+        for line in read_lines(file, prefix):
+            if isinstance(line, Problem):
+                problems.append(line)
                 continue
-            parsed = _parsed(words, place, prefix)
-            if isinstance(parsed, Problem):
-                problems.append(parsed)
-                continue
-            path, label = parsed
-            row = rows.setdefault(path, len(places))
+            row = rows.setdefault(line.path, len(places))
             if row == len(places):
-                places.append(place)
-                labels.append(label)
-            elif labels[row] != label:
-                problems.append(Problem("different labels", place, f"{path} has other labels in {places[row]}"))
+                places.append(line.place)
+                labels.append(line.labels)
+            elif labels[row] != line.labels:
+                what = f"{line.path} has other labels in {places[row]}"
+                problems.append(Problem("different labels", line.place, what))
             listed.append(row)
         split[role] = np.array(listed, dtype=np.int64)
-    name = f"image list {files['']}" if "" in files else f"image lists in {next(iter(files.values())).parent}"
+    name = _name(files)
     if len(labels) < 2 and not problems:
         what = "one image only" if labels else "the list is empty"
         raise UserError(f"{name}: {what}; a line holds a path and its labels, such as: images/a.jpg 0 1 0")
@@ -123,30 +114,22 @@ def read_lists(files: Mapping[str, Path], images: Path, prefix: str = "") -> Ima
     if problems:
         raise DataError(name, problems)
     targets = np.array(labels, dtype=np.int64).squeeze(1) if len(labels[0]) == 1 else np.array(labels, dtype=np.int8)
-    return make_index(name, images, list(rows), places, targets, None if "" in files else split)
+    if "" in files:
+        again = len(split.pop("")) - len(places)
+        said = [f"{again:,} lines name an image again, which is one row"] if again else []
+    else:
+        split, said = with_test(split, {role: file.title for role, file in files.items()})
+    index = make_index(name, images, list(rows), places, targets, split or None, [*notes, *said])
+    if not index.multilabel and not index.labels.diff().any():
+        only = index.class_names[int(index.labels[0])]
+        raise UserError(f"{name}: images of one class only ({only}); give images of two classes at least")
+    return index
 
 
-def _lines(file: Path) -> list[str]:
-    try:
-        return file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"image list {file}: cannot be read ({error}); give a text file") from error
-
-
-def _parsed(words: list[str], place: str, prefix: str) -> tuple[str, list[int]] | Problem:
-    """Path, in its one spelling (`a.jpg` for `./a.jpg`), and labels of a line; or what makes it useless by itself."""
-    path = str(PurePosixPath(words[0].removeprefix(prefix)))
-    try:
-        label = [int(word) for word in words[1:]]
-    except ValueError:
-        wrong = next((word for word in words[1:] if not _INTEGER.fullmatch(word)), words[-1])
-        return Problem("label that is not a whole number", place, f"{wrong!r} (a path holds no spaces)")
-    if not label:
-        return Problem("line without labels", place, path)
-    if path.startswith("/") or ".." in path.split("/"):
-        what = f"{path} (prefix=TEXT drops the start of all paths)"
-        return Problem("path outside the folder of the images", place, what)
-    return path, label
+def _name(files: Mapping[str, ListFile]) -> str:
+    """What messages call the data set."""
+    first = next(iter(files.values())).paths
+    return f"image list {brief(first, NAME)}" if "" in files else f"image lists in {brief(first.parent, NAME)}"
 
 
 def _label_problems(places: list[str], labels: list[list[int]]) -> list[Problem]:

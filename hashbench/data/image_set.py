@@ -21,6 +21,7 @@ class ImageSet(ABC):
 
     Args:
         size: pixels per side at which images are stored.
+        upright: turn images as their EXIF orientation says; else they are used as stored.
 
     Attributes:
         if_none_is_there: advice for somebody none of whose images is found.
@@ -28,10 +29,14 @@ class ImageSet(ABC):
 
     if_none_is_there = CORRECT_THEM
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, upright: bool = False) -> None:
         if isinstance(size, bool) or not isinstance(size, int) or not 8 <= size <= 4096:
             raise UserError(f"dataset.size = {size!r}: images are stored at 8 to 4096 pixels per side")
-        self.size = size
+        if not isinstance(upright, bool):
+            raise UserError(
+                f"dataset.upright = {upright!r}: true turns images as their EXIF orientation says, or false"
+            )
+        self.size, self.upright = size, upright
 
     @abstractmethod
     def index(self) -> ImageIndex:
@@ -52,9 +57,10 @@ class ImageSet(ABC):
         if missing:
             advice = self.if_none_is_there if len(missing) == len(index) else CORRECT_THEM
             raise DataError(index.name, missing, index, advice)
-        pixels, source = stored_images(index, self.size)
+        pixels, source, remarks = stored_images(index, self.size, upright=self.upright)
         labels = index.labels.numpy()
-        digest = hashlib.sha256(f"{source} {self.size} {labels.dtype} {labels.shape}".encode())
+        turned = " upright" if self.upright else ""
+        digest = hashlib.sha256(f"{source} {self.size}{turned} {labels.dtype} {labels.shape}".encode())
         digest.update(labels.astype(labels.dtype.newbyteorder("<"), copy=False).tobytes())
         return DataTable(
             name=index.name,
@@ -64,5 +70,5 @@ class ImageSet(ABC):
             class_names=index.class_names,
             split=index.split,
             known_checksum=digest.hexdigest(),
-            notes=index.notes,
+            notes=(*index.notes, *(f"{count:,} images {remark}" for remark, count in remarks.items())),
         )

@@ -19,6 +19,7 @@ import numpy as np
 from hashbench.data.image_index import ImageIndex, make_index
 from hashbench.data.image_set import STORED_SIZE, ImageSet
 from hashbench.errors import UserError, did_you_mean
+from hashbench.paths import expanded, is_dir
 
 _FILES = resources.files("hashbench.data").joinpath("lists")
 
@@ -51,7 +52,7 @@ class PublishedList(ImageSet):
             )
         if root is None:
             raise UserError(f"{published}: where are the images? Give their folder with --data-root DIR")
-        self.root, self.published, self.anywhere = Path(root).expanduser(), published, anywhere
+        self.root, self.published, self.anywhere = expanded(root), published, anywhere
 
     def index(self) -> ImageIndex:
         """The list, with paths as they lie on this machine.
@@ -59,7 +60,7 @@ class PublishedList(ImageSet):
         Raises:
             UserError: no such folder; with `anywhere`, an image that is there twice.
         """
-        if not self.root.is_dir():
+        if not is_dir(self.root):
             raise UserError(f"{self.published}: there is no folder {self.root}; correct --data-root")
         paths, labels = read_published(self.published)
         places = [f"{self.published} row {row}" for row in range(len(paths))]

@@ -89,19 +89,22 @@ def _whole(values: np.ndarray, where: str) -> np.ndarray:
     return values.astype(np.int64)
 
 
-def _words(values: np.ndarray, where: str) -> np.ndarray:
-    if values.dtype.kind == "S":
-        try:
-            values = np.char.decode(values, "utf-8")
-        except UnicodeDecodeError as error:
-            raise UserError(f"{where}: labels are bytes that are no UTF-8 text; save them as strings") from error
-    return np.char.strip(values)
+def _words(values: np.ndarray) -> np.ndarray:
+    return np.char.strip(_decoded(values) if values.dtype.kind == "S" else values)
 
 
 def _encode_ids(values: np.ndarray, where: str) -> Targets:
-    values = _words(values, where) if values.dtype.kind in "US" else _whole(values, where)
+    values = _words(values) if values.dtype.kind in "US" else _whole(values, where)
     names, ids = np.unique(values, return_inverse=True)
     return Targets(ids.reshape(-1).astype(np.int64), len(names), tuple(str(name) for name in names))
+
+
+def _decoded(values: np.ndarray) -> np.ndarray:
+    """Strings of bytes as text: UTF-8, or Latin-1, in which all bytes are letters, where one of them is no UTF-8."""
+    try:
+        return np.char.decode(values, "utf-8")
+    except UnicodeDecodeError:
+        return np.char.decode(values, "latin-1")
 
 
 def _encode_matrix(matrix: np.ndarray, where: str) -> Targets:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hashbench.deploy.encode_run import RunEncoder
 from hashbench.deploy.export_readme import readme
 from hashbench.deploy.run_data import RunData
 from hashbench.errors import UserError
+from hashbench.paths import exists, is_dir
 from hashbench.results.atomic import write_errors_explained
 
 COMPARED = 100
@@ -41,9 +43,9 @@ def check_new(folder: Path) -> None:
     Raises:
         UserError: `folder` is there and not empty; what an export that was killed left in it counts as nothing.
     """
-    if not folder.exists():
+    if not exists(folder):
         return
-    if not folder.is_dir():
+    if not is_dir(folder):
         raise UserError(f"--out {folder}: a file, not an empty folder; name a new one")
     found = {entry.name for entry in folder.iterdir() if not (entry.name.startswith(".") and entry.suffix == ".tmp")}
     if found and not (found <= set(FILES) and moved_in_part(folder, MANIFEST)):
@@ -87,8 +89,9 @@ def _files(encoder: RunEncoder, data: RunData) -> tuple[dict[str, Any], dict[str
         "database_rows.npy": _npy(codes.database_index),
     }
     if data.paths:
-        listed = "\n".join(data.paths[row] for row in codes.database_index.tolist())
-        files["database_paths.txt"] = f"{listed}\n".encode()
+        # A path is written in the bytes of its file's name, UTF-8 or not; the data set has none with a line break.
+        listed = (os.fsencode(data.paths[row]) + b"\n" for row in codes.database_index.tolist())
+        files["database_paths.txt"] = b"".join(listed)
     left_out: dict[str, str] = {}
     _add_index(codes.database_codes, files, left_out)
     differing = _add_encoder(encoder, files, left_out)

@@ -14,6 +14,7 @@ from hashbench.data import DataTable
 from hashbench.data.decode import decode
 from hashbench.errors import UserError
 from hashbench.npz import read_npy
+from hashbench.paths import expanded, is_file
 from hashbench.protocol import Roles
 
 _PLACE = re.compile(r"(?:(train|validation|database|test):)?(-?\d+)")
@@ -28,7 +29,7 @@ class Query(NamedTuple):
     row: int | None
 
 
-def read_query(text: str, table: DataTable, roles: Roles) -> Query:
+def read_query(text: str, table: DataTable, roles: Roles, *, upright: bool = False) -> Query:
     """Find or read a query.
 
     Args:
@@ -36,6 +37,7 @@ def read_query(text: str, table: DataTable, roles: Roles) -> Query:
             validation); an image file; for feature data sets an .npy file of one vector. Images are brought to the size
             and channels of the data set's: the central square, resized.
         table, roles: of the run, with the test queries unsealed.
+        upright: turn an image file as its EXIF orientation says, as the data set's images were.
 
     Raises:
         UserError: a row out of range, no such file, an image that cannot be read, a vector that does not fit.
@@ -44,13 +46,13 @@ def read_query(text: str, table: DataTable, roles: Roles) -> Query:
     if place:
         row = _row(text, place[1], int(place[2]), table, roles)
         return Query(text, table.inputs[row : row + 1], row)
-    file = Path(text).expanduser()
-    if not file.is_file():
+    file = expanded(text)
+    if not is_file(file):
         raise UserError(
             f"--query {text}: there is no such file; give one, a row such as 123, or a place in a role such as test:5"
         )
-    read = _image if table.kind == "image" else _vector
-    return Query(text, torch.from_numpy(read(text, file, table))[None], None)
+    values = _image(text, file, table, upright) if table.kind == "image" else _vector(text, file, table)
+    return Query(text, torch.from_numpy(values)[None], None)
 
 
 def _row(text: str, role: str | None, place: int, table: DataTable, roles: Roles) -> int:
@@ -61,14 +63,15 @@ def _row(text: str, role: str | None, place: int, table: DataTable, roles: Roles
     return int(rows[place])
 
 
-def _image(text: str, file: Path, table: DataTable) -> np.ndarray:
+def _image(text: str, file: Path, table: DataTable, upright: bool) -> np.ndarray:
     """(C, H, W) uint8, as an image of the table."""
     channels, height, width = table.inputs.shape[1:]
     if height != width:
         raise UserError(f"--query {text}: images of {table.name} are not square; give a row of the data set instead")
-    pixels, _, fault = decode(file, height)
+    decoded = decode(file, height, upright=upright)
+    pixels = decoded.pixels
     if pixels is None:
-        raise UserError(f"--query {text}: not a readable image ({fault}); give a PNG, JPEG, WebP, ... file")
+        raise UserError(f"--query {text}: not a readable image ({decoded.fault}); give a PNG, JPEG, WebP, ... file")
     if channels == 1:
         pixels = np.rint(np.tensordot(_LUMA, pixels, 1)).astype(np.uint8)[None]
     elif channels != 3:

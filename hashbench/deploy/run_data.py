@@ -15,6 +15,7 @@ from hashbench.data import DataTable
 from hashbench.data.dataset import IndexedDataset
 from hashbench.data.load import load_table, make_dataset
 from hashbench.errors import UserError, did_you_mean
+from hashbench.foreign_text import visible_in_a_line
 from hashbench.results.folder import RunFolder
 
 
@@ -29,6 +30,10 @@ class RunData:
 
     table: DataTable
     paths: tuple[str, ...] = ()
+
+    def path(self, row: int) -> str:
+        """Path of a row as it can be shown, with bytes that are no UTF-8 as escapes; empty where rows are not files."""
+        return visible_in_a_line(self.paths[row]) if self.paths else ""
 
     @cached_property
     def _labels(self) -> np.ndarray:

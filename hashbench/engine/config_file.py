@@ -12,6 +12,7 @@ from typing import Any
 
 from hashbench.engine.crash import in_a_line
 from hashbench.errors import UserError
+from hashbench.paths import is_file
 from hashbench.plain import PlainError, json_values, plain_values, read_text, yaml_values
 
 BASE, DELETE = "_base_", "_delete_"
@@ -33,7 +34,7 @@ def read_config_file(path: Path) -> dict[str, Any]:
         UserError: no such file, another form, a file that does not run or parse, a value that is not plain.
     """
     where = f"--config {path}"
-    if not path.is_file():
+    if not is_file(path):
         raise UserError(f"{where}: no such file")
     if not runs_code(path):
         if path.suffix not in _DATA:
@@ -63,7 +64,7 @@ def _read_python(path: Path) -> dict[str, Any]:
 
 def _refuse_data_bases(path: Path, first: Path, seen: set[Path]) -> None:
     """mmengine would read a YAML base with a loader that runs code where one expects none."""
-    if path.resolve() in seen or not path.is_file():
+    if not is_file(path) or path.resolve() in seen:
         return
     seen.add(path.resolve())
     for statement in ast.parse(path.read_text(encoding="utf-8")).body:

@@ -22,6 +22,7 @@ from hashbench.engine.optim import build_optimizer, build_schedule
 from hashbench.engine.reporter import Reporter
 from hashbench.errors import UserError
 from hashbench.models import HashNetwork
+from hashbench.paths import is_file
 
 if TYPE_CHECKING:
     from hashbench.engine.experiment import Experiment
@@ -98,7 +99,7 @@ class DeepLearner(Learner):
     def recall(self, experiment: Experiment, store: CheckpointStore, epoch: int, reporter: Reporter) -> None:
         """The weights of the selected epoch."""
         path = store.best_path(epoch)
-        if not path.is_file():
+        if not is_file(path):
             raise UserError(f"{path}: the weights of the selected epoch are missing: run it again with --overwrite")
         try:
             self.load_best(store, epoch)

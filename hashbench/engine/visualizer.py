@@ -17,6 +17,7 @@ from hashbench.atomic import atomic_write
 from hashbench.engine.epoch import sections
 from hashbench.engine.mmengine_internals import DrawNothing, flush
 from hashbench.errors import UserError, did_you_mean
+from hashbench.paths import is_file
 from hashbench.registry import SCOPE, VISBACKENDS, VISUALIZERS
 from hashbench.results.atomic import write_errors_explained
 
@@ -121,7 +122,7 @@ class CurvesHook(Hook):
 
     def before_train(self, runner: Any) -> None:
         """See what was written before."""
-        if runner.asked_to_resume and self.note.is_file():
+        if runner.asked_to_resume and is_file(self.note):
             self.written = int(self.note.read_text(encoding="utf-8"))
         self._write(runner)
 

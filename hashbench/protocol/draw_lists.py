@@ -26,6 +26,7 @@ import numpy as np
 
 from hashbench.data import published_list
 from hashbench.data.image_list import read_lists
+from hashbench.data.list_file import ListFile
 from hashbench.data.published_list import write_published
 from hashbench.data.targets import encode
 from hashbench.errors import UserError
@@ -130,7 +131,7 @@ def _hashnet(folder: Path, there: str) -> tuple[list[str], np.ndarray, list[np.n
 
 def _read(file: Path, prefix: str) -> tuple[list[str], np.ndarray]:
     """Paths and 0/1 labels of one list."""
-    index = read_lists({"": file}, file.parent, prefix)
+    index = read_lists({"": ListFile(file)}, file.parent, prefix)
     hot = index.labels.numpy() if index.multilabel else np.eye(index.num_classes, dtype=np.uint8)[index.labels.numpy()]
     return list(index.paths), hot
 

@@ -14,9 +14,11 @@ from hashbench.catalog.schema import SplitEntry
 from hashbench.data.table import LabelledRows
 from hashbench.errors import UserError, did_you_mean, shown
 from hashbench.npz import read_npz
+from hashbench.paths import expanded, is_file
 from hashbench.protocol.split import ROLES, Split, SplitError
 from hashbench.protocol.stratified import draw_rows
 from hashbench.protocol.unseen import unseen_split
+from hashbench.text_file import read_text
 
 if TYPE_CHECKING:
     from importlib.abc import Traversable
@@ -82,8 +84,8 @@ def read_manifest(manifest: str, allow: Mapping[str, int] | None = None) -> Spli
             )
         with resources.as_file(shipped[manifest]) as file:
             return _split_from(_read(file), manifest, allow)
-    path = Path(manifest).expanduser()
-    if not path.is_file():
+    path = expanded(manifest)
+    if not is_file(path):
         raise UserError(f"split manifest {path}: there is no such file; correct `manifest:` in the protocol")
     return _split_from(_read(path), str(path), allow)
 
@@ -93,11 +95,13 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     if path.suffix == ".npz":
         return read_npz(path, label=label, advice=advice)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path, label=label, advice=advice))
         if not isinstance(content, dict):
             raise ValueError("not an object of role: [row numbers]")
         return {str(role): np.asarray(rows) for role, rows in content.items()}
-    except (OSError, ValueError, RecursionError) as error:
+    except UserError:
+        raise
+    except (ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{label}: cannot be read ({reason}); {advice}") from error
 

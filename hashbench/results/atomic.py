@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hashbench.atomic import atomic_write, flush
 from hashbench.errors import RunFailedError, UserError
+from hashbench.paths import is_dir
 
 _WRONG_PLACE = {
     errno.EACCES,
@@ -39,7 +40,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         RunFailedError: the disk is full or failed; nothing is left under `path` that was not there before.
     """
     with write_errors_explained(path):
-        if path.is_dir():
+        if is_dir(path):
             raise UserError(f"cannot write to {path}: it is a folder. Name a file in it.")
         with atomic_write(path) as file:
             file.write(content)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hashbench.errors import UserError
+from hashbench.paths import is_dir
 from hashbench.results.folder import RunFolder
 from hashbench.results.layout import RESULT, SPEC
 from hashbench.results.record import ResultRecord, run_key
@@ -91,7 +92,7 @@ def open_run(folder: str | Path) -> RunFolder:
         UserError: no folder, a folder of several runs or of none, an unfinished run, a result that cannot be read.
     """
     run = RunFolder(folder)
-    if not run.path.is_dir():
+    if not is_dir(run.path):
         raise UserError(f"{folder}: no such folder. {_WANTED}")
     if run.state == "unfinished":
         raise UserError(

@@ -20,6 +20,7 @@ from hashbench.atomic import delete_at_once, delete_leftovers, flush
 from hashbench.errors import UserError
 from hashbench.evaluation.notebook import metrics_html
 from hashbench.npz import NpzReader, npz_bytes, open_npz
+from hashbench.paths import exists, is_file
 from hashbench.results import layout
 from hashbench.results.atomic import write_bytes, write_errors_explained, write_text
 from hashbench.results.claim import claimed, is_claimed
@@ -127,9 +128,9 @@ class RunFolder:
     @property
     def state(self) -> State:
         """`finished` with a result.json, `unfinished` with a spec.json alone, else `absent`."""
-        if self.result_path.is_file():
+        if is_file(self.result_path):
             return "finished"
-        return "unfinished" if self.spec_path.is_file() else "absent"
+        return "unfinished" if is_file(self.spec_path) else "absent"
 
     @property
     def is_in_use(self) -> bool:
@@ -145,7 +146,7 @@ class RunFolder:
         Raises:
             UserError: the run is absent, or the file is missing or corrupt.
         """
-        if not self.spec_path.exists():
+        if not exists(self.spec_path):
             if self.state == "finished":
                 raise UserError(f"{self.spec_path}: missing, though the run is finished: run it again.")
             raise UserError(f"{self.path}: there is no run to resume: start it without --resume.")
@@ -209,7 +210,7 @@ class RunFolder:
         Raises:
             UserError: codes.npz is missing, cannot be read, lacks an array, or has arrays that do not fit together.
         """
-        if not self.codes_path.exists():
+        if not exists(self.codes_path):
             raise UserError(
                 f"{self.path}: this run has no {layout.CODES}: {self.record.method} makes no codes, or the file was "
                 "removed; name another run."
@@ -222,7 +223,7 @@ class RunFolder:
         Raises:
             UserError: codes.npz cannot be read.
         """
-        return read_query_outputs(self.codes_path) if self.codes_path.exists() else None
+        return read_query_outputs(self.codes_path) if exists(self.codes_path) else None
 
     def open_per_query(self) -> AbstractContextManager[NpzReader]:
         """per_query.npz, to read a few of its arrays; errors as of `per_query`."""

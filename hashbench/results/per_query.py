@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hashbench.errors import UserError, did_you_mean, shown
 from hashbench.evaluation.metrics import find, find_kept
+from hashbench.paths import is_file
 from hashbench.results.folder import RunFolder
 from hashbench.results.record import row_key
 from hashbench.results.statistics import MIN_SEEDS
@@ -37,7 +38,7 @@ def over_queries(runs: Sequence[RunFolder], metric: str) -> OverQueries:
     values: dict[str, Floats] = {}
     problems: list[str] = []
     for key, seeds in rows.items():
-        if len(seeds) >= MIN_SEEDS and all(run.per_query_path.is_file() for run in seeds):
+        if len(seeds) >= MIN_SEEDS and all(is_file(run.per_query_path) for run in seeds):
             try:
                 values[key] = mean_over_seeds(seeds, metric)
             except NotPerQueryError:

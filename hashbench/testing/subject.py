@@ -11,6 +11,7 @@ from typing import Any
 
 from hashbench.catalog import Catalog, MethodEntry, load_catalog
 from hashbench.catalog.request import RunSpec, resolve
+from hashbench.paths import real
 
 GIVEN = {"deep": ("bits", "num_classes", "num_train"), "shallow": ("bits", "random_state")}
 """Constructor arguments that the harness fills in; all others are hyper-parameters."""
@@ -56,7 +57,7 @@ class Subject:
         imports: Iterable[Path | str] = (),
     ) -> list[Subject]:
         """As `load`, for several methods of one catalogue."""
-        paths, folder = tuple(Path(path).resolve() for path in plugins), (folder or Path.cwd()).resolve()
+        paths, folder = tuple(map(real, plugins)), real(folder or Path.cwd())
         catalog = load_catalog(paths, folder, [Path(path) for path in imports])
         subjects = [cls(name, catalog, paths, folder, catalog.imports) for name in names]
         for subject in subjects:

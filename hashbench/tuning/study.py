@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from hashbench.catalog.set_words import as_set
 from hashbench.errors import UserError, cut, listed, shown
+from hashbench.paths import exists
 from hashbench.plain import PlainError, read_bytes
 from hashbench.results.atomic import write_text
 from hashbench.results.flat import flatten
@@ -149,7 +150,7 @@ def continued(asked: Study, path: Path) -> Study:
     Raises:
         UserError: the file holds another study; the message names what differs.
     """
-    if not path.exists():
+    if not exists(path):
         return asked
     kept = load_study(path)
     compared = {"trials"} if kept.content else {"trials", "content"}

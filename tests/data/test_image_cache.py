@@ -13,6 +13,7 @@ from torchvision.transforms import functional as TF
 from hashbench.data import image_cache
 from hashbench.data.decode import decode
 from hashbench.data.image_folder import ImageFolder
+from hashbench.data.image_index import DataError
 from hashbench.data.table import DataTable
 from hashbench.errors import UserError
 
@@ -41,9 +42,9 @@ def decoded(monkeypatch):
     """Counts the images that are decoded."""
     seen = []
 
-    def counting(files, size):
+    def counting(files, size, **options):
         seen.extend(files)
-        return real(files, size)
+        return real(files, size, **options)
 
     real = image_cache.decode_all
     monkeypatch.setattr(image_cache, "decode_all", counting)
@@ -100,8 +101,8 @@ def test_checksum_is_of_the_files_not_of_their_place_or_the_decoder(folder, tmp_
     shutil.copytree(folder, tmp_path / "elsewhere")
     real = image_cache.decode_all
 
-    def other_decoder(files, size):
-        for block in real(files, size):
+    def other_decoder(files, size, **options):
+        for block in real(files, size, **options):
             yield [each._replace(pixels=each.pixels ^ 1) for each in block]
 
     monkeypatch.setattr(image_cache, "decode_all", other_decoder)
@@ -111,18 +112,52 @@ def test_checksum_is_of_the_files_not_of_their_place_or_the_decoder(folder, tmp_
     assert ImageFolder(folder, size=24).load().checksum != before.checksum
 
 
-@pytest.mark.parametrize("damage", ["no head", "torn head", "torn pixels"])
-def test_what_is_not_whole_is_made_again(folder, cache, decoded, damage):
-    before = ImageFolder(folder, size=16).load().inputs.clone()
-    head, pixels = next(cache.glob("*.json")), next(cache.glob("*.npy"))
-    if damage == "no head":
-        head.unlink()
-    elif damage == "torn head":
-        head.write_text(head.read_text()[:10])
-    else:
-        pixels.write_bytes(pixels.read_bytes()[:1000])
-    assert torch.equal(ImageFolder(folder, size=16).load().inputs, before)
+def with_a_byte_flipped(content, place):
+    return content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :]
+
+
+DAMAGE = {
+    "no head": lambda head, pixels: head.unlink(),
+    "torn head": lambda head, pixels: head.write_text(head.read_text()[:10]),
+    "head of another kind": lambda head, pixels: head.write_text("[1]"),
+    "other source": lambda head, pixels: head.write_text(
+        json.dumps(json.loads(head.read_text()) | {"source": "0" * 64})
+    ),
+    "torn pixels": lambda head, pixels: pixels.write_bytes(pixels.read_bytes()[:1000]),
+    "first pixel": lambda head, pixels: pixels.write_bytes(with_a_byte_flipped(pixels.read_bytes(), 128)),
+    "last pixel": lambda head, pixels: pixels.write_bytes(with_a_byte_flipped(pixels.read_bytes(), -1)),
+    "other shape": lambda head, pixels: np.save(pixels, np.zeros((12, 3, 8, 8), np.uint8)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_what_is_not_whole_is_made_again(folder, cache, decoded, caplog, damage):
+    before = ImageFolder(folder, size=16).load()
+    kept = before.inputs.clone()
+    DAMAGE[damage](next(cache.glob("*.json")), next(cache.glob("*.npy")))
+    after = ImageFolder(folder, size=16).load()
+    assert torch.equal(after.inputs, kept)
+    assert after.checksum == before.checksum
     assert len(decoded) == 24
+    said = [record.getMessage() for record in caplog.records]
+    assert sum("are damaged" in line and "decoding them again" in line for line in said) == (damage != "no head")
+
+
+def test_pixels_are_held_against_their_checksum_in_parts(folder, cache, decoded, monkeypatch):
+    monkeypatch.setattr(image_cache, "_HASHED", 1000)  # 9,216 bytes: ten parts, the last one shorter
+    kept = ImageFolder(folder, size=16).load().inputs.clone()
+    pixels = next(cache.glob("*.npy"))
+    for number, place in enumerate((128, 128 + 4500, -1), start=1):
+        pixels.write_bytes(with_a_byte_flipped(pixels.read_bytes(), place))
+        assert torch.equal(ImageFolder(folder, size=16).load().inputs, kept)
+        assert len(decoded) == 12 + 12 * number
+
+
+def test_an_image_that_goes_away_while_it_is_looked_for_is_named(folder):
+    index = ImageFolder(folder).index()
+    index.files[3].unlink()
+    with pytest.raises(DataError, match=r"missing image: 1 \(.*: a/4.jpg\)"):
+        image_cache.stored_images(index, 16)
 
 
 def test_a_full_disk_is_said_before_anything_is_decoded(folder, monkeypatch, decoded):
@@ -133,7 +168,7 @@ def test_a_full_disk_is_said_before_anything_is_decoded(folder, monkeypatch, dec
 
 
 def test_a_disk_that_fills_up_leaves_nothing(folder, cache, monkeypatch):
-    def full(files, size):
+    def full(files, size, **options):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(image_cache, "decode_all", full)

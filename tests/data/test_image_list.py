@@ -117,7 +117,11 @@ def test_all_unreadable_images_are_named_and_nothing_is_kept(folder, tmp_path):
         ("images/7.png 0 2 0", "label other than 0 and 1", "2 among 3 labels"),
         ("images/7.png 0 cat 0", "label that is not a whole number", "'cat' "),
         ("images/7.png 0 0.5 0", "label that is not a whole number", "'0.5' "),
-        ("images/a dog.png 0 1 0", "label that is not a whole number", "'dog.png' (a path holds no spaces)"),
+        (
+            "images/a dog.png 0 1 0",
+            "label that is not a whole number",
+            "'dog.png' (only digits; a path with spaces in",
+        ),
         ("images/7.png", "line without labels", "images/7.png"),
         ("../7.png 0 1 0", "path outside the folder of the images", "../7.png"),
         ("/images/7.png 0 1 0", "path outside the folder of the images", "/images/7.png"),
@@ -177,3 +181,110 @@ def test_rows_of_overlapping_lists_are_shared(folder):
     assert len(index) == 3
     shared = np.intersect1d(index.split["train"], index.split["test"])
     assert [index.paths[row] for row in shared] == ["images/1.png"]
+
+
+def test_gallery_and_other_usual_names_are_roles(folder):
+    write(folder, training=lines([0, 1]), probe=lines([2]), gallery=lines([3, 4, 5]))
+    index = ImageList(folder).index()
+    assert {role: len(rows) for role, rows in index.split.items()} == {"train": 2, "test": 1, "database": 3}
+    assert index.notes == ()
+
+
+def test_lists_that_are_not_used_are_named(folder):
+    write(folder, train=lines([0, 1]), test=lines([2]), gallery_old=lines([3]), train_list=lines([4]), classes=["a"])
+    (folder / "database.csv").touch()
+    index = ImageList(folder).index()
+    assert {role: len(rows) for role, rows in index.split.items()} == {"train": 2, "test": 1}
+    assert index.notes == (
+        "left out: 4 files that are no lists of a part by their names "
+        "(classes.txt, gallery_old.txt, train_list.txt, database.csv)",
+    )
+
+
+def test_longer_names_are_lists_where_there_is_no_shorter_one(folder):
+    write(folder, train_list=lines([0, 1]), test_list=lines([2]), database_list=lines([3]))
+    index = ImageList(folder).index()
+    assert {role: len(rows) for role, rows in index.split.items()} == {"train": 2, "test": 1, "database": 1}
+
+
+def test_validation_list_serves_as_test_where_there_is_none(folder):
+    index = ImageList(write(folder, train=lines([0, 1]), val=lines([2]))).index()
+    assert {role: len(rows) for role, rows in index.split.items()} == {"train": 2, "test": 1}
+    assert index.notes == ("there is no test part: val.txt serves as test, and validation is drawn from train",)
+
+
+@pytest.mark.parametrize("names", [("paths", "labels"), ("images", "label"), ("img", "image_labels")])
+def test_paths_and_labels_in_two_files(folder, names):
+    paths, labels = names
+    write(folder, **{paths: [f"images/{n}.png" for n in range(3)], labels: ["0", "1", "0"]})
+    for index in (ImageList(folder).index(), ImageList(folder / f"{paths}.txt", labels=f"{labels}.txt").index()):
+        assert index.paths == ("images/0.png", "images/1.png", "images/2.png")
+        assert (index.labels.tolist(), index.split) == ([0, 1, 0], None)
+
+
+def test_parts_in_two_files_each(folder):
+    for role, rows in (("train", (0, 1, 2)), ("test", (3,)), ("database", (4, 5))):
+        named = {f"{role}_img": [f"images/{row}.png" for row in rows], f"{role}_label_onehot": ["0 1 1"] * len(rows)}
+        write(folder, **named)
+    index = ImageList(folder).index()
+    assert {role: len(rows) for role, rows in index.split.items()} == {"train": 3, "test": 1, "database": 2}
+    assert index.notes == ()
+
+
+def test_files_of_paths_and_labels_of_other_lengths_are_refused(folder):
+    write(folder, paths=["images/0.png", "images/1.png"], labels=["0"])
+    with pytest.raises(UserError, match=r"paths.txt and labels.txt in .*: 2 lines of paths, 1 of labels; give as many"):
+        ImageList(folder).index()
+
+
+def test_a_path_with_spaces_stands_in_quotes(folder):
+    write(folder, all=['"my images/a cat.png" 0', "'b.png'\t1", 'it"s.png 1'])
+    assert ImageList(folder / "all.txt").index().paths == ("my images/a cat.png", "b.png", 'it"s.png')
+    write(folder, paths=["my images/a cat.png", '"b c.png"'], labels=["0", "1"])
+    assert ImageList(folder / "paths.txt", labels="labels.txt").index().paths == ("my images/a cat.png", "b c.png")
+
+
+@pytest.mark.parametrize("word", ["1_2", "+1", "１", "१", "²", "1.0", "0x1", "1" * 5000, "1\u00a02"])
+def test_labels_are_plain_numbers(folder, word):
+    write(folder, all=[*lines([0, 1], "12"), *lines([2], word)])
+    message, places = fault(folder / "all.txt")
+    assert list(places) == ["label that is not a whole number"]
+    assert "all.txt line 3" in message
+    assert len(message) <= 300
+
+
+@pytest.mark.parametrize("labels", ["7", "0 1 0"])
+def test_one_class_is_refused(folder, labels):
+    write(folder, all=lines(range(4), labels))
+    with pytest.raises(UserError, match=r"images of one class only \([71]\); give images of two classes at least"):
+        ImageList(folder / "all.txt").index()
+
+
+def test_an_image_named_twice_by_one_list_is_said(folder):
+    write(folder, all=[*lines([0, 1], "0"), *lines([2], "1"), *lines([0, 0], "0")])
+    index = ImageList(folder / "all.txt").index()
+    assert (len(index), index.notes) == (3, ("2 lines name an image again, which is one row",))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_marks_before_the_first_letter_are_no_part_of_a_path(folder, encoding):
+    (folder / "all.txt").write_bytes("\r\n".join([*lines([0, 1], "0"), *lines([2], "1")]).encode(encoding))
+    index = ImageList(folder / "all.txt").index()
+    assert (len(index), index.missing()) == (3, [])
+
+
+def test_a_list_in_another_encoding_is_refused_with_its_line(folder):
+    (folder / "all.txt").write_bytes("images/0.png 0\nimages/grün.png 1\n".encode("latin-1"))
+    with pytest.raises(UserError, match=r"all.txt: cannot be read \(no utf-8: byte 0xfc in line 2\); give a text file"):
+        ImageList(folder / "all.txt").index()
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 5000, "a\0b", "\u202e.png"])
+def test_impossible_paths_are_missing_images(folder, name):
+    write(folder, all=[*lines([0, 1], "0"), *lines([2], "1"), f"images/{name} 1"])
+    message, places = fault(folder / "all.txt")
+    assert list(places) == ["missing image"]
+    assert message.startswith("image list ")
+    assert "missing image: 1 (all.txt line 4: " in message
+    assert len(message) <= 300
+    assert message.isprintable()

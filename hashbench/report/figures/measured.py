@@ -9,6 +9,7 @@ import numpy as np
 from hashbench.errors import UserError
 from hashbench.evaluation import EvaluationInputError, HammingCounter
 from hashbench.evaluation.curves import all_curves
+from hashbench.paths import exists
 from hashbench.report.figures.series import Series
 from hashbench.results.codes import QueryOutputs
 from hashbench.results.folder import RunFolder
@@ -45,7 +46,7 @@ class MeasuredCodes:
     def _curves_of(self, run: RunFolder) -> dict[str, np.ndarray] | None:
         if run.path not in self._curves:
             try:
-                self._curves[run.path] = _measure(run) if run.codes_path.exists() else None
+                self._curves[run.path] = _measure(run) if exists(run.codes_path) else None
             except UserError as error:
                 self._curves[run.path] = None
                 self._note(error)

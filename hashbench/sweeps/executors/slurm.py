@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from hashbench.errors import UserError, did_you_mean
+from hashbench.paths import expanded
 from hashbench.results.atomic import write_errors_explained
 from hashbench.sweeps.executors.base import Ended, Executor, cores
 from hashbench.sweeps.executors.remote import attempt_in_folder, remote_environment
@@ -85,7 +86,7 @@ class SlurmExecutor(Executor):
             "slurm_array_parallelism": self.workers,
         }
         # Of this call alone: processes in the place of jobs are named by numbers that come again.
-        self._folder = Path(folder).expanduser() / f"{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}"
+        self._folder = expanded(folder) / f"{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}"
         with write_errors_explained(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
         try:
