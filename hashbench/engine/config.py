@@ -248,7 +248,7 @@ def _import(where: str, asked: Any, folder: Path | None) -> tuple[str, ...]:
     for module in modules:
         try:
             import_module(module)
-        except Exception as error:  # a module may fail in any way when it is imported
+        except (Exception, SystemExit) as error:  # a module may fail in any way when it is imported
             if not asked.get("allow_failed_imports"):
                 raise UserError(f"{where}: custom_imports: {module}: {in_a_line(error)}") from error
     return tuple(modules)

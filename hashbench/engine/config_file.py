@@ -63,7 +63,7 @@ def _read_python(path: Path) -> dict[str, Any]:
         config = Config.fromfile(str(path), import_custom_modules=False).to_dict()
     except UserError:
         raise
-    except Exception as error:  # the file is run as Python, and may fail in any way
+    except (Exception, SystemExit) as error:  # the file is run as Python, and may fail in any way
         raise UserError(f"--config {path}: it cannot be read ({in_a_line(error)})") from error
     return {name: value for name, value in config.items() if not name.startswith("_")}
 

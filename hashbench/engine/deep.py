@@ -13,6 +13,7 @@ from hashbench.catalog import ProtocolEntry
 from hashbench.data import DataTable
 from hashbench.data.seeding import derive_seed
 from hashbench.engine.checkpoint import UNREADABLE, CheckpointStore
+from hashbench.engine.crash import ends_the_program
 from hashbench.engine.distributed import with_global_batch_norm
 from hashbench.engine.epoch import Training
 from hashbench.engine.feed import Feed
@@ -124,7 +125,9 @@ def _network(given: Given) -> HashNetwork:
                 )
         except UserError:
             raise
-        except Exception as error:  # a plugin's constructor may fail in any way
+        except BaseException as error:  # a plugin's constructor may fail in any way
+            if ends_the_program(error):
+                raise
             raise not_built(spec, cls, error) from error
         for warning in said:
             given.reporter.warning(f"method {spec.method}: {warning.message}")

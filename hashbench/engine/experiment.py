@@ -25,6 +25,7 @@ from hashbench.engine.learner import Given, Learner, build_learner
 from hashbench.engine.reporter import Reporter
 from hashbench.errors import UserError
 from hashbench.protocol import Roles, description, fingerprint_of, load_split
+from hashbench.protocol.soundness import repeated_rows, soundness
 
 
 @dataclass
@@ -35,6 +36,8 @@ class Experiment:
         learner: the method, with all that training it takes.
         description: what methods share under this protocol, as plain values; `fingerprint` is its hash.
         catalog: in which the names of the request are looked up.
+        warnings: what the data say of the worth of any result, one sentence each.
+        chance: mAP of random codes on the test queries.
     """
 
     spec: RunSpec
@@ -44,6 +47,8 @@ class Experiment:
     device: str
     description: dict[str, Any]
     catalog: Catalog
+    warnings: tuple[str, ...]
+    chance: float
 
     @property
     def method_class(self) -> type:
@@ -115,7 +120,14 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter, *, features: bo
         raise UserError(
             f"method {spec.method} is not defined for samples with several labels, and {table.name} has them"
         )
-    roles = Roles(table, load_split(settings.split, table))
+    split = load_split(settings.split, table)
+    found = soundness(table, split)
+    if found.problems:
+        raise UserError(
+            f"protocol {spec.protocol}: {'; '.join(found.problems)}: there is nothing to measure; correct the labels or "
+            "the split (`hashbench check-data` shows both)"
+        )
+    roles = Roles(table, split)
 
     entry = catalog.backbone(settings.backbone)
     _check_backbone(spec, entry, table)
@@ -127,6 +139,7 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter, *, features: bo
         pretrained=settings.pretrained,
         weights=spec.weights,
         seed=spec.seed,
+        trained=not settings.frozen and catalog.method(spec.method).kind == "deep",
     )
     if built.report is not None:
         reporter.message(f"weights: {built.report}")
@@ -154,7 +167,8 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter, *, features: bo
         backbone = Identity(int(backbone.out_features)).to(device)  # type: ignore[arg-type]
 
     learner = build_learner(Given(spec, catalog, method_class, backbone, table, len(roles.train), device, reporter))
-    experiment = Experiment(spec, roles, feed, learner, device, facts, catalog)
+    warnings = (*found.warnings, *repeated_rows(table, split))
+    experiment = Experiment(spec, roles, feed, learner, device, facts, catalog, warnings, found.chance)
     if features:
         experiment.compute_features(reporter)
     return experiment

@@ -58,6 +58,7 @@ class ResultRecord(BaseModel):
             testing (`evaluation`).
         dataset: its name in the catalogue.
         trials: settings that were tried to choose the hyper-parameters; 0 for those of the catalogue.
+        warnings: why the numbers may mean nothing, one sentence each; empty in files that older versions wrote.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -81,6 +82,7 @@ class ResultRecord(BaseModel):
     selection: dict[str, Any] = Field(default_factory=dict)
     dataset: str
     trials: int = Field(0, ge=0)
+    warnings: list[str] = Field(default_factory=list)
 
     @field_validator("preset", mode="before")
     @classmethod

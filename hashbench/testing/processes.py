@@ -17,6 +17,7 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 
+from hashbench.engine.crash import ends_the_program
 from hashbench.testing.check import CheckError, NotApplicable, expect, isolated, one_line
 from hashbench.testing.subject import Subject
 from hashbench.testing.training import FIRST, LAST, ShortTraining
@@ -174,6 +175,8 @@ def _serve(rank: int, meeting: str, connection: Connection) -> None:
             return
         try:
             answer: Measurement | str = measure(Subject.load(name, plugins, folder, imports))
-        except Exception as error:  # told to the process that asked, which fails the check
+        except BaseException as error:  # told to the process that asked, which fails the check
+            if ends_the_program(error):
+                raise
             answer = f"{type(error).__name__}: {one_line(error)}"
         connection.send(answer)

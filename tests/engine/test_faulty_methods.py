@@ -36,7 +36,7 @@ METHODS = {
     "nan_fit": (
         "Shallow",
         "def _project(self, X): return X[:, :12] * float('nan')",
-        "outputs hold NaN, which has no sign",
+        "outputs hold NaN, which has no sign: check its",
     ),
 }
 BASES = """
