@@ -35,11 +35,16 @@ def print_outcome(outcome: Outcome, again: str) -> None:
         if member.bounds:
             ends = " .. ".join(f"{metrics[bound]:.4f}" for bound in member.bounds)
             table.add_row("  worst .. best order of ties", ends)
+    without, queries = record.left_out or (0, 0)
+    if without:
+        table.add_row("test queries left out, nothing is relevant", f"{without:,} of {queries:,}")
     table.add_row("selected epoch", f"{record.selection['epoch']} of {len(record.history)}")
     table.add_row(
         "seconds per epoch / in all", f"{record.timing['seconds_per_epoch']:.2f} / {record.timing['total_seconds']:.1f}"
     )
     console.print(table)
+    for warning in record.warnings:
+        console.print(f"warning  {warning}", soft_wrap=True, markup=False)
     run = outcome.run
     console.print(f"result   {run.result_path}", soft_wrap=True)
     if run.codes_path.is_file():  # a method that ranks by real vectors has none

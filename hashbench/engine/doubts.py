@@ -54,7 +54,7 @@ def _of_loss(state: TrainingState) -> list[str]:
     several = len(records) > 1
     before = [(state.first_loss, _FALL_OF_A_STEP if several else _FALL_IN_AN_EPOCH)]
     before += [(records[0]["loss"], _FALL)] if several else []
-    if all(last > loss - fall * abs(loss) for loss, fall in before):  # False where the first is NaN: not known
+    if all(last >= loss - fall * abs(loss) for loss, fall in before):  # False where the first is NaN: not known
         return [f"the loss did not fall in training: {state.first_loss:.4g} in the first step, {last:.4g} in epoch {epoch}"]
     return []
 

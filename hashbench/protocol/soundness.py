@@ -13,7 +13,6 @@ import numpy as np
 
 from hashbench.data.duplicates import content_ids
 from hashbench.data.table import DataTable, LabelledRows
-from hashbench.protocol.audit import shared_content
 from hashbench.protocol.split import ROLES, Split
 
 SEARCHES = (("validation", "validation_database"), ("test", "database"))
@@ -62,8 +61,9 @@ def soundness(rows: LabelledRows, split: Split) -> Soundness:
                 f"{without:,} of {len(relevant):,} {queries} queries have nothing relevant in {database} and are left "
                 "out of every mean"
             )
-        chance = chance_of(relevant[relevant > 0], size)
-        if (relevant == size).all():
+        counted = relevant[relevant > 0]
+        chance = chance_of(counted, size)
+        if (counted == size).all():
             warnings.append(
                 f"everything in {database} is relevant to every one of the {queries} queries: mAP is 1 for any codes"
             )
@@ -78,19 +78,24 @@ def one_class_in_all(rows: LabelledRows) -> list[str]:
 
 
 def repeated_rows(table: DataTable, split: Split) -> list[str]:
-    """Warnings of rows of one role whose content is in another role too, where the two must share nothing.
+    """Warnings of queries whose content is trained on or searched in too, under other row numbers.
 
     Nothing is said of a table of more than 4 GiB, whose inputs may be mapped from a file: that is left to check-data.
     """
     if table.inputs.numel() * table.inputs.element_size() > _LARGEST:
         return []
-    where: dict[tuple[str, int], list[str]] = {}
-    for a, b, count in shared_content(split, content_ids(table)):
-        where.setdefault((a, count), []).append(b)
-    return [
-        f"{count:,} rows of {a} are in {' and '.join(others)} too, under other row numbers"
-        for (a, count), others in where.items()
-    ]
+    ids, found = content_ids(table), []
+    for queries, database in SEARCHES:
+        where: dict[int, list[str]] = {}
+        for other in ("train", database):
+            rows = np.setdiff1d(split.arrays[queries], split.arrays[other])  # those that it may share are no copies
+            where.setdefault(int(np.isin(ids[rows], ids[split.arrays[other]]).sum()), []).append(other)
+        found += [
+            f"the content of {count:,} {queries} queries is in {' and '.join(others)} too, under other row numbers"
+            for count, others in where.items()
+            if count
+        ]
+    return found
 
 
 def relevant_counts(queries: np.ndarray, database: np.ndarray) -> np.ndarray:

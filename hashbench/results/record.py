@@ -115,6 +115,13 @@ class ResultRecord(BaseModel):
         lengths = {"precision_interpolated": RECALL_LEVELS, "cutoffs": cutoffs, "precision_at": cutoffs}
         return lengths | dict.fromkeys(OVER_DISTANCE, self.bits + 1)
 
+    @property
+    def left_out(self) -> tuple[int, int] | None:
+        """How many test queries have nothing relevant in the database, of how many; None where it was not noted."""
+        said = self.selection.get("evaluation")
+        counts = [said.get(name) for name in ("queries_without_relevant", "queries")] if isinstance(said, dict) else []
+        return (counts[0], counts[1]) if counts and all(isinstance(count, int) for count in counts) else None
+
     def to_json(self) -> str:
         """The text of result.json, in the order of the attributes."""
         return to_json(self.model_dump(by_alias=True))
