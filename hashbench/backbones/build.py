@@ -131,11 +131,11 @@ def _try_once(module: nn.Module, in_shape: tuple[int, ...]) -> None:
     try:
         with evaluation_mode(module), torch.no_grad():
             shape = tuple(module(torch.zeros(1, *in_shape)).shape)
-    except (RuntimeError, ValueError, AssertionError) as error:
+    except Exception as error:  # a network may fail in any way on a shape, or a hyper-parameter, that it does not take
         reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise UserError(
             f"backbone {type(module).__name__} does not take data of shape {in_shape} ({reason}): "
-            f"choose another image size or backbone"
+            f"choose another image size or backbone, or correct its hyper-parameters"
         ) from error
     expected = (1, module.out_features)
     if shape != expected:

@@ -30,7 +30,8 @@ class TimmModel(nn.Module):
         try:
             self.model = timm.create_model(name, pretrained=pretrained, in_chans=in_channels, num_classes=0, **kwargs)
         except TypeError as error:
-            raise UserError(f"timm model {name!r} does not take these arguments: {error}") from error
+            first = (str(error).splitlines() or [""])[0][:160]
+            raise UserError(f"timm model {name!r} does not take these arguments: {first}") from error
         except (OSError, RuntimeError) as error:
             if not pretrained:
                 raise

@@ -220,7 +220,8 @@ def _settings(
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise UserError(f"protocol field {where}: {first['msg']}, got {first['input']!r}") from error
+        words = first["msg"].removeprefix("Value error, ")
+        raise UserError(f"protocol field {where}: {words}, got {repr(first['input'])[:80]}") from error
 
 
 def check_device_name(name: str) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import warnings
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -112,9 +115,21 @@ class DeepLearner(Learner):
         return self.model
 
 
+def _check_hidden(width: int, hidden: Sequence[int]) -> None:
+    """Refuse shared layers that this machine cannot hold, before the kernel ends the program for it."""
+    weights = sum(a * b for a, b in pairwise([width, *hidden]))
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if 4 * weights > memory:
+        raise UserError(
+            f"protocol field hidden: layers of {list(hidden)[:8]} units have {weights:,} weights, more than the memory "
+            f"of this machine ({memory / 2**30:.0f} GiB) holds; use smaller layers"
+        )
+
+
 def _network(given: Given) -> HashNetwork:
     """Method, shared hidden layers and code layer, drawn from streams of their own."""
     spec, cls = given.spec, given.method_class
+    _check_hidden(int(given.backbone.out_features), spec.settings.hidden)  # type: ignore[arg-type]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(spec.seed, "method"))
         try:
