@@ -148,7 +148,10 @@ class UnseenEntry(Entry):
 
     test_classes: Whole = Field(ge=2, le=LARGEST, description="queries and database are of these alone")
     validation_classes: Whole = Field(
-        0, ge=0, le=LARGEST, description="kept from training for validation; 0: validation is on held-out rows of trained classes"
+        0,
+        ge=0,
+        le=LARGEST,
+        description="kept from training for validation; 0: validation is on held-out rows of trained classes",
     )
     queries: float = Field(0.2, gt=0, lt=1, description="share of the rows of a class that are queries")
     per_class: Whole | None = Field(None, ge=2, le=LARGEST, description="rows used of each class; None: all")
@@ -159,7 +162,9 @@ class SplitEntry(Entry):
 
     manifest: str | None = None
     sha256: str | None = None
-    counts: dict[str, Annotated[Whole, Field(le=LARGEST)]] = Field(default_factory=dict, description="declared number of rows per role")
+    counts: dict[str, Annotated[Whole, Field(le=LARGEST)]] = Field(
+        default_factory=dict, description="declared number of rows per role"
+    )
     fractions: dict[str, float] | None = Field(None, description="{test: 0.2, validation: 0.1}; the rest is training")
     unseen: UnseenEntry | None = Field(
         default=None, description="{test_classes: 25, ...}: test on classes never trained on"
@@ -210,7 +215,9 @@ class ProtocolEntry(Entry):
     batch_size: Whole = Field(ge=2, le=LARGEST)
     precision: Literal["fp32", "bf16"] = "fp32"
     validate_every: Whole = Field(1, ge=1, le=LARGEST, description="epochs between validations")
-    patience: Whole | None = Field(None, ge=1, le=LARGEST, description="validations without improvement before training stops")
+    patience: Whole | None = Field(
+        None, ge=1, le=LARGEST, description="validations without improvement before training stops"
+    )
     primary: str = Field("map", description="the validation metric that selects the epoch")
     topk: list[Annotated[Whole, Field(ge=1, le=LARGEST)]] = Field(default_factory=list)
     radii: list[Annotated[Whole, Field(ge=0, le=4096)]] = Field(default_factory=lambda: [0, 1, 2])

@@ -64,7 +64,7 @@ def _options_of(
 ) -> dict[str, Any]:
     """Options of an optimizer or schedule with a value of the right kind: the entry's, or those of the type given."""
     kind = given.get(f"{section}.type", of_entry.get("type"))
-    if kind == of_entry.get("type") or kind not in catalog.section(f"{section}s"):
+    if not isinstance(kind, str) or kind == of_entry.get("type") or kind not in catalog.section(f"{section}s"):
         return dict(of_entry)
     return {**catalog.defaults(f"{section}s", kind), "type": of_entry.get("type")}
 
@@ -88,4 +88,5 @@ def _kind(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    return json.dumps(value) if isinstance(value, bool | list | dict) else "" if value is None else str(value)
+    words = json.dumps(value) if isinstance(value, bool | list | dict) else "" if value is None else str(value)
+    return " ".join(words.split())[:80]

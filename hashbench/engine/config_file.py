@@ -47,12 +47,20 @@ def read_config_file(path: Path) -> dict[str, Any]:
         raise UserError(f"{where}: no such file")
     if not runs_code(path) and path.suffix not in _DATA:
         raise UserError(f"{where}: a config is a file .py, .yaml or .json, not {path.suffix or 'one without ending'}")
-    values = _read_python(path) if runs_code(path) else _read_data(path, ())
+    return plain(_read_python(path) if runs_code(path) else _read_data(path, ()), where)
+
+
+def plain(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The values of a config as JSON gives them back.
+
+    Raises:
+        UserError: a value that JSON does not have.
+    """
     try:
-        plain: dict[str, Any] = json.loads(json.dumps(values, allow_nan=False))
-    except (TypeError, ValueError) as error:
+        found: dict[str, Any] = json.loads(json.dumps(values, allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
         raise UserError(f"{where}: only words, finite numbers, lists and mappings ({in_a_line(error)})") from error
-    return plain
+    return found
 
 
 def _read_python(path: Path) -> dict[str, Any]:

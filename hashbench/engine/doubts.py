@@ -55,7 +55,9 @@ def _of_loss(state: TrainingState) -> list[str]:
     before = [(state.first_loss, _FALL_OF_A_STEP if several else _FALL_IN_AN_EPOCH)]
     before += [(records[0]["loss"], _FALL)] if several else []
     if all(last >= loss - fall * abs(loss) for loss, fall in before):  # False where the first is NaN: not known
-        return [f"the loss did not fall in training: {state.first_loss:.4g} in the first step, {last:.4g} in epoch {epoch}"]
+        return [
+            f"the loss did not fall in training: {state.first_loss:.4g} in the first step, {last:.4g} in epoch {epoch}"
+        ]
     return []
 
 
@@ -75,14 +77,18 @@ def _of_codes(query: EncodedSet, database: EncodedSet, bits: int) -> list[str]:
         distinct = len(np.unique(database.codes, axis=0))
         classes = _classes(database.labels)
         if distinct < min(classes, 2**bits):
-            found.append(f"{len(database.codes):,} database items have {distinct} codes, fewer than their {classes} classes")
+            found.append(
+                f"{len(database.codes):,} database items have {distinct} codes, fewer than their {classes} classes"
+            )
     return found
 
 
 def _of_ranking(mean_ap: float, chance: float) -> list[str]:
     if not mean_ap <= chance + _ABOVE_CHANCE * chance * (1 - chance):
         return []
-    return [f"mAP {mean_ap:.4f} is that of random codes ({chance:.4f}): nothing was learned, or the codes are destroyed"]
+    return [
+        f"mAP {mean_ap:.4f} is that of random codes ({chance:.4f}): nothing was learned, or the codes are destroyed"
+    ]
 
 
 def _classes(labels: np.ndarray) -> int:

@@ -52,7 +52,9 @@ def test_folded_batch_norms_are_refused_for_training_in_one_line(tmp_path, how):
     with pytest.raises(UserError) as caught:
         build(tmp_path, state, trained=True)
     message = str(caught.value)
-    assert f"{len(how.get('norms', NORMS))} of 3 batch norms are folded (mean 0, variance 1; first blocks.0.1)" in message
+    assert (
+        f"{len(how.get('norms', NORMS))} of 3 batch norms are folded (mean 0, variance 1; first blocks.0.1)" in message
+    )
     assert "use --frozen" in message
     assert "\n" not in message
     assert len(message) - len(str(tmp_path)) < 250

@@ -90,9 +90,18 @@ def test_fewer_codes_than_classes_are_said_unless_there_are_no_more():
     assert len(found(database=hot)) == 1
 
 
-@pytest.mark.parametrize(("mean_ap", "chance", "doubted"), [
-    (0.101, 0.1, True), (0.08, 0.1, True), (0.13, 0.1, False), (0.03, 0.01, False), (0.52, 0.5, True), (0.6, 0.5, False),
-    (1.0, 1.0, True), (0.999, 0.97, False),
-])
+@pytest.mark.parametrize(
+    ("mean_ap", "chance", "doubted"),
+    [
+        (0.101, 0.1, True),
+        (0.08, 0.1, True),
+        (0.13, 0.1, False),
+        (0.03, 0.01, False),
+        (0.52, 0.5, True),
+        (0.6, 0.5, False),
+        (1.0, 1.0, True),
+        (0.999, 0.97, False),
+    ],
+)
 def test_a_map_of_random_codes_is_said(mean_ap, chance, doubted):
     assert bool(found(mean_ap=mean_ap, chance=chance)) is doubted

@@ -73,7 +73,9 @@ ONES = {**ROWS, "validation_database": [0, 1, 2, 3], "database": [1, 2, 3]}
 def test_queries_without_anything_relevant_are_counted(check):
     done = check("my-protocol", "--data-root", "mine.npz", rows={**ONES, "test": [6, 8]})
     assert done.exit_code == 0, done.output
-    assert "warning: 1 of 2 test queries have nothing relevant in database and are left out of every mean" in done.output
+    assert (
+        "warning: 1 of 2 test queries have nothing relevant in database and are left out of every mean" in done.output
+    )
     done = check("my-protocol", "--data-root", "mine.npz", rows={**ONES, "database": [0, 1, 2], "test": [6, 8]})
     assert done.exit_code == 0, done.output
     assert "warning" not in done.output
