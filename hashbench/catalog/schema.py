@@ -36,6 +36,7 @@ def _no_truth_value(value: object) -> object:
 
 
 Whole = Annotated[int, BeforeValidator(_no_truth_value)]
+Count = Annotated[Whole, Field(le=LARGEST)]
 
 
 class Entry(BaseModel):
@@ -162,15 +163,13 @@ class SplitEntry(Entry):
 
     manifest: str | None = None
     sha256: str | None = None
-    counts: dict[str, Annotated[Whole, Field(le=LARGEST)]] = Field(
-        default_factory=dict, description="declared number of rows per role"
-    )
+    counts: dict[str, Count] = Field(default_factory=dict, description="declared number of rows per role")
     fractions: dict[str, float] | None = Field(None, description="{test: 0.2, validation: 0.1}; the rest is training")
     unseen: UnseenEntry | None = Field(
         default=None, description="{test_classes: 25, ...}: test on classes never trained on"
     )
     seed: Whole = 0
-    allow: dict[str, Annotated[Whole, Field(le=LARGEST)]] = Field(
+    allow: dict[str, Count] = Field(
         default_factory=dict,
         description="published lists only: {train+test: rows that both may hold, test: rows it may list twice}",
     )

@@ -146,9 +146,8 @@ def _resolved(catalog: Catalog, run: dict[str, Any], **options: Any) -> RunSpec:
     _check_names("", "settings.", settings, ProtocolEntry.model_fields)
     for name in ("dataset", "backbone"):
         if name in run and settings.get(name, run[name]) != run[name]:
-            raise UserError(
-                f"run.{name} is {_shown(run[name])} and run.settings.{name} is {_shown(settings[name])}: give one of them"
-            )
+            one, other = _shown(run[name]), _shown(settings[name])
+            raise UserError(f"run.{name} is {one} and run.settings.{name} is {other}: give one of them")
     named = ("protocol", "dataset", "backbone", "bits", "seed", "compile", "channels_last")
     request: dict[str, Any] = {key: run[key] for key in named if key in run}
     if "weights" in run:

@@ -144,7 +144,7 @@ def _network(given: Given) -> HashNetwork:
             if ends_the_program(error):
                 raise
             raise not_built(spec, cls, error) from error
-        for warning in said:
-            given.reporter.warning(f"method {spec.method}: {warning.message}")
+        for words in dict.fromkeys(str(warning.message) for warning in said):  # each once, however often it is raised
+            given.reporter.warning(f"method {spec.method}: {words}")
         torch.manual_seed(derive_seed(spec.seed, "weights"))
         return HashNetwork(given.backbone, method, spec.settings.hidden, spec.settings.frozen)

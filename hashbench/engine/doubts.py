@@ -1,7 +1,7 @@
 """Where the training and the codes of a run show that its numbers may mean nothing.
 
-What the data show is found before, by `hashbench.protocol.soundness`. A warning stops nothing: it is shown at the end of
-the run, kept in result.json and marked on the leaderboard.
+What the data show is found before, by `hashbench.protocol.soundness`. A warning stops nothing: it is shown at the end
+of the run, kept in result.json and marked on the leaderboard.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from hashbench.engine.epoch import sections
 from hashbench.engine.state import TrainingState
 
 _FALL, _FALL_OF_A_STEP, _FALL_IN_AN_EPOCH = 0.01, 0.05, 0.005
-"""Shares by which the last loss has to be below that of the first epoch, or that of the first step, which is of one batch
-and so less certain; and below that of the first step where there is one epoch only."""
+"""Shares by which the last loss has to be below that of the first epoch, or that of the first step, which is of one
+batch and so less certain; and below that of the first step where there is one epoch only."""
 _HUGE = 1e9
 """No loss of a training that works is so large, whether it adds or averages over a batch."""
 _ABOVE_CHANCE = 0.1

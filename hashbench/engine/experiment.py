@@ -104,10 +104,12 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter, *, features: bo
         UserError: anything in the request that data, weights or method refuse.
     """
     settings = spec.settings
-    for problem in catalog.import_metrics():
-        reporter.warning(problem)
     device = choose_device(spec.device)
     launch_if_asked(device)
+    if rank() > 0:  # the first process speaks for all
+        reporter = Reporter()
+    for note in (*spec.notes, *catalog.import_metrics()):
+        reporter.warning(note)
     method_class = catalog.load_class("methods", spec.method)
     dataset = catalog.dataset(settings.dataset)
     if dataset.root_required and spec.data_root is None:
@@ -124,8 +126,8 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter, *, features: bo
     found = soundness(table, split)
     if found.problems:
         raise UserError(
-            f"protocol {spec.protocol}: {'; '.join(found.problems)}: there is nothing to measure; correct the labels or "
-            "the split (`hashbench check-data` shows both)"
+            f"protocol {spec.protocol}: {'; '.join(found.problems)}: there is nothing to measure; correct the labels "
+            "or the split (`hashbench check-data` shows both)"
         )
     roles = Roles(table, split)
 

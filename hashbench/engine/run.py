@@ -76,8 +76,6 @@ def run(
         Interrupted: Ctrl-C.
     """
     reporter = reporter or Reporter()
-    for note in spec.notes:
-        reporter.warning(note)
     be_deterministic()
     started = time.perf_counter()
     experiment = prepare(spec, catalog, reporter)

@@ -39,10 +39,12 @@ def refusal(catalog, tmp_path):
         try:
             spec_of_config(values, catalog, out=tmp_path)
         except UserError as error:
-            assert "\n" not in str(error)
-            assert str(error).startswith("config: ")
-            return str(error)
-        return None
+            message = str(error)
+        else:
+            return None
+        assert "\n" not in message
+        assert message.startswith("config: ")
+        return message
 
     return go
 
