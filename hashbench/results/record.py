@@ -119,8 +119,10 @@ class ResultRecord(BaseModel):
     def left_out(self) -> tuple[int, int] | None:
         """How many test queries have nothing relevant in the database, of how many; None where it was not noted."""
         said = self.selection.get("evaluation")
-        counts = [said.get(name) for name in ("queries_without_relevant", "queries")] if isinstance(said, dict) else []
-        return (counts[0], counts[1]) if counts and all(isinstance(count, int) for count in counts) else None
+        if not isinstance(said, dict):
+            return None
+        without, queries = said.get("queries_without_relevant"), said.get("queries")
+        return (without, queries) if isinstance(without, int) and isinstance(queries, int) else None
 
     def to_json(self) -> str:
         """The text of result.json, in the order of the attributes."""
