@@ -13,6 +13,7 @@ from torch import nn
 
 from hashbench.backbones.checksum import state_checksum
 from hashbench.backbones.evaluation_mode import evaluation_mode
+from hashbench.backbones.folded import refuse_to_train_folded
 from hashbench.backbones.weights import WeightsReport, load_weights
 from hashbench.data.seeding import derive_seed
 from hashbench.errors import UserError, did_you_mean, shown
@@ -42,6 +43,7 @@ def build_backbone(
     pretrained: bool = False,
     weights: Path | None = None,
     seed: int = 0,
+    trained: bool = False,
 ) -> BuiltBackbone:
     """Build a backbone under a random stream of its own; torch's global generator is left as it was.
 
@@ -52,15 +54,18 @@ def build_backbone(
         pretrained: published weights, downloaded; not needed with `weights`, which then take their place.
         weights: a local file of weights.
         seed: of the run; the initial weights use the stream (seed, 'backbone').
+        trained: the weights are trained further.
 
-    Raises `UserError` for arguments that the class does not take, weights that cannot be had or do not fit, and data of
-    a shape that the backbone does not take.
+    Raises `UserError` for arguments that the class does not take, weights that cannot be had, do not fit or cannot be
+    trained further, and data of a shape that the backbone does not take.
     """
     arguments = _arguments(cls, in_shape, hparams, pretrained=pretrained and weights is None)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive_seed(seed, "backbone"))
-        module = cls(**arguments)
+        module = _constructed(cls, arguments)
     report = load_weights(module, weights) if weights is not None else None
+    if trained and (pretrained or report is not None):
+        _refuse_folded(module, report)
     _try_once(module, in_shape)
     checksum = state_checksum(module.state_dict()) if pretrained or weights is not None else None
     return BuiltBackbone(module, report, checksum)
@@ -97,16 +102,41 @@ def _arguments(
     return arguments
 
 
+def _constructed(cls: type[nn.Module], arguments: dict[str, Any]) -> nn.Module:
+    try:
+        return cls(**arguments)
+    except UserError:
+        raise
+    except Exception as error:  # a value of another kind, a width beyond all memory: a class may fail in any way
+        reason = (str(error).splitlines() or [""])[0][:120]
+        given = ", ".join(f"{name}={value!r}" for name, value in arguments.items())[:80]
+        raise UserError(
+            f"backbone {cls.__name__} cannot be built with {given} ({type(error).__name__}: {reason}): "
+            "correct its hyper-parameters"
+        ) from error
+
+
+def _refuse_folded(module: nn.Module, report: WeightsReport | None) -> None:
+    """Of a file, only what it brought counts; of a download, all but what the backbone adds."""
+    target: nn.Module = getattr(module, "weights_target", module)
+    state = target.state_dict()
+    if report is not None:
+        refuse_to_train_folded(state, report.loaded, report.source)
+    else:
+        added: frozenset[str] = getattr(module, "optional_weights", frozenset())
+        refuse_to_train_folded(state, [name for name in state if name not in added], f"of {type(module).__name__}")
+
+
 def _try_once(module: nn.Module, in_shape: tuple[int, ...]) -> None:
     """One blank sample through the backbone, so that a wrong image size is explained here and not in the first step."""
     try:
         with evaluation_mode(module), torch.no_grad():
             shape = tuple(module(torch.zeros(1, *in_shape)).shape)
-    except (RuntimeError, ValueError, AssertionError) as error:
+    except Exception as error:  # a network may fail in any way on a shape, or a hyper-parameter, that it does not take
         reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise UserError(
             f"backbone {type(module).__name__} does not take data of shape {in_shape} ({reason}): "
-            f"choose another image size or backbone"
+            f"choose another image size or backbone, or correct its hyper-parameters"
         ) from error
     expected = (1, module.out_features)
     if shape != expected:

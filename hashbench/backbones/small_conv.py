@@ -10,6 +10,8 @@ from torch.nn import functional as F
 
 from hashbench.errors import UserError
 
+MOST_CHANNELS = 65_536
+
 
 class SmallConv(nn.Module):
     """Conv 3x3 - batch norm - (max pool 2x2) - ELU blocks, then the mean over positions.
@@ -28,8 +30,8 @@ class SmallConv(nn.Module):
     def __init__(self, in_channels: int = 3, widths: Sequence[int] = (32, 64, 128), out_features: int = 256) -> None:
         super().__init__()
         sizes = [in_channels, *widths, out_features]
-        if any(not isinstance(size, int) or size < 1 for size in sizes):
-            raise UserError(f"SmallConv: channels and widths must be whole numbers of at least 1, got {sizes}")
+        if any(type(size) is not int or not 1 <= size <= MOST_CHANNELS for size in sizes):
+            raise UserError(f"SmallConv: channels and widths are whole numbers from 1 to {MOST_CHANNELS}, got {sizes}")
         self.out_features = out_features
         self.blocks = nn.ModuleList(_block(a, b) for a, b in pairwise(sizes))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import timm
 from torch import Tensor, nn
 
-from hashbench.backbones.download import cannot_download
+from hashbench.backbones.download import cannot_download, hub_tried_once
 from hashbench.errors import UserError, did_you_mean
 
 
@@ -28,9 +29,13 @@ class TimmModel(nn.Module):
         if not timm.is_model(name):
             raise UserError(f"timm has no model {name!r}. {_nearest(name)}")
         try:
-            self.model = timm.create_model(name, pretrained=pretrained, in_chans=in_channels, num_classes=0, **kwargs)
+            with hub_tried_once() if pretrained else nullcontext():
+                self.model = timm.create_model(
+                    name, pretrained=pretrained, in_chans=in_channels, num_classes=0, **kwargs
+                )
         except TypeError as error:
-            raise UserError(f"timm model {name!r} does not take these arguments: {error}") from error
+            first = (str(error).splitlines() or [""])[0][:160]
+            raise UserError(f"timm model {name!r} does not take these arguments: {first}") from error
         except (OSError, RuntimeError) as error:
             if not pretrained:
                 raise

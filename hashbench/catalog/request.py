@@ -224,7 +224,8 @@ def _settings(
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise UserError(f"protocol field {where}: {first['msg']}, got {shown(first['input'])}") from error
+        words = first["msg"].removeprefix("Value error, ")
+        raise UserError(f"protocol field {where}: {words}, got {shown(first['input'])}") from error
 
 
 def check_device_name(name: str) -> None:

@@ -7,10 +7,11 @@ them, where several entries share a class.
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
@@ -22,6 +23,22 @@ from pydantic import (
 from hashbench.errors import shown
 
 _CLASS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+LARGEST = 2**31 - 1
+MOST_UNITS = 65_536
+"""Of a layer, and channels of a convolution: more is a slip of the keyboard and fills any memory."""
+
+
+def _no_truth_value(value: object) -> object:
+    """pydantic would take true for 1 and "3" for 3."""
+    if isinstance(value, bool | str):
+        raise ValueError("a whole number is expected")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_no_truth_value)]
+Count = Annotated[Whole, Field(le=LARGEST)]
 
 
 class Entry(BaseModel):
@@ -137,12 +154,15 @@ class ExecutorEntry(ClassEntry):
 class UnseenEntry(Entry):
     """Retrieval of classes that training never saw: how the classes, and then their rows, are divided by seed."""
 
-    test_classes: int = Field(ge=2, description="queries and database are of these alone")
-    validation_classes: int = Field(
-        0, ge=0, description="kept from training for validation; 0: validation is on held-out rows of trained classes"
+    test_classes: Whole = Field(ge=2, le=LARGEST, description="queries and database are of these alone")
+    validation_classes: Whole = Field(
+        0,
+        ge=0,
+        le=LARGEST,
+        description="kept from training for validation; 0: validation is on held-out rows of trained classes",
     )
     queries: float = Field(0.2, gt=0, lt=1, description="share of the rows of a class that are queries")
-    per_class: int | None = Field(None, ge=2, description="rows used of each class; None: all")
+    per_class: Whole | None = Field(None, ge=2, le=LARGEST, description="rows used of each class; None: all")
 
 
 class SplitEntry(Entry):
@@ -150,13 +170,13 @@ class SplitEntry(Entry):
 
     manifest: str | None = None
     sha256: str | None = None
-    counts: dict[str, int] = Field(default_factory=dict, description="declared number of rows per role")
+    counts: dict[str, Count] = Field(default_factory=dict, description="declared number of rows per role")
     fractions: dict[str, float] | None = Field(None, description="{test: 0.2, validation: 0.1}; the rest is training")
     unseen: UnseenEntry | None = Field(
         default=None, description="{test_classes: 25, ...}: test on classes never trained on"
     )
-    seed: int = 0
-    allow: dict[str, int] = Field(
+    seed: Whole = 0
+    allow: dict[str, Count] = Field(
         default_factory=dict,
         description="published lists only: {train+test: rows that both may hold, test: rows it may list twice}",
     )
@@ -181,7 +201,7 @@ class SplitEntry(Entry):
 class ProtocolEntry(Entry):
     """All that methods must share. Every field here enters the fingerprint."""
 
-    version: int = Field(ge=1)
+    version: Whole = Field(ge=1, le=LARGEST)
     title: str = Field("", exclude=True)
     dataset: str
     dataset_hparams: dict[str, Any] = Field(default_factory=dict)
@@ -190,19 +210,23 @@ class ProtocolEntry(Entry):
     backbone_hparams: dict[str, Any] = Field(default_factory=dict)
     pretrained: bool = False
     frozen: bool = False
-    hidden: list[int] = Field(
+    hidden: list[Annotated[Whole, Field(ge=1, le=MOST_UNITS)]] = Field(
         default_factory=list, description="units of the shared layers between backbone and code layer"
     )
-    image_size: int | None = Field(None, gt=0, description="None: the backbone's own, else the data's")
+    image_size: Annotated[Whole, Field(ge=1, le=4096)] | None = Field(
+        None, description="None: the backbone's own, else the data's"
+    )
     augment: Literal["none", "flip", "crop_flip"] = "none"
-    epochs: int = Field(ge=1)
-    batch_size: int = Field(ge=2)
+    epochs: Whole = Field(ge=1, le=1_000_000)
+    batch_size: Whole = Field(ge=2, le=LARGEST)
     precision: Literal["fp32", "bf16"] = "fp32"
-    validate_every: int = Field(1, ge=1, description="epochs between validations")
-    patience: int | None = Field(None, ge=1, description="validations without improvement before training stops")
+    validate_every: Whole = Field(1, ge=1, le=LARGEST, description="epochs between validations")
+    patience: Whole | None = Field(
+        None, ge=1, le=LARGEST, description="validations without improvement before training stops"
+    )
     primary: str = Field("map", description="the validation metric that selects the epoch")
-    topk: list[int] = Field(default_factory=list)
-    radii: list[int] = Field(default_factory=lambda: [0, 1, 2])
+    topk: list[Annotated[Whole, Field(ge=1, le=LARGEST)]] = Field(default_factory=list)
+    radii: list[Annotated[Whole, Field(ge=0, le=4096)]] = Field(default_factory=lambda: [0, 1, 2])
     denominator: Literal["retrieved", "capped", "all"] = "retrieved"
 
 

@@ -72,7 +72,7 @@ def _options_of(
 ) -> dict[str, Any]:
     """Options of an optimizer or schedule with a value of the right kind: the entry's, or those of the type given."""
     kind = given.get(f"{section}.type", of_entry.get("type"))
-    if kind == of_entry.get("type") or kind not in catalog.section(f"{section}s"):
+    if not isinstance(kind, str) or kind == of_entry.get("type") or kind not in catalog.section(f"{section}s"):
         return dict(of_entry)
     return {**catalog.defaults(f"{section}s", kind), "type": of_entry.get("type")}
 
@@ -97,4 +97,4 @@ def _kind(value: Any) -> str:
 
 def _text(value: Any) -> str:
     words = json.dumps(value) if isinstance(value, bool | list | dict) else "" if value is None else str(value)
-    return cut(words, 60)
+    return cut(" ".join(words.split()), 60)

@@ -42,6 +42,7 @@ def check_data(
     from hashbench.data.image_index import DataError
     from hashbench.data.load import load_table
     from hashbench.errors import UserError, did_you_mean, shown
+    from hashbench.protocol.soundness import one_class_in_all
 
     catalog = load_catalog(plugin or (), imports=import_ or ())
     protocol = catalog.protocols.get(name)
@@ -65,7 +66,11 @@ def check_data(
         _print_faults(error)
     for note in rows.notes if rows is not None else ():
         put(f"note: {note}")
-    problems = _check_split(name, protocol, rows, ids) if protocol and rows is not None else []
+    problems, warnings = _check_split(name, protocol, rows, ids) if protocol and rows is not None else ([], [])
+    if protocol is None and rows is not None:
+        warnings = one_class_in_all(rows)
+    for warning in warnings:
+        put(f"warning: {warning}")
     for problem in problems:
         put(f"problem: {problem}")
     if problems or faults:
@@ -141,18 +146,21 @@ def _classes(rows: LabelledRows) -> str:
     return f"{count}: {', '.join(names)}{more}" if names else count
 
 
-def _check_split(name: str, protocol: ProtocolEntry, rows: LabelledRows, ids: np.ndarray | None) -> list[str]:
-    """Print what the roles hold; the problems found, one sentence each."""
+def _check_split(
+    name: str, protocol: ProtocolEntry, rows: LabelledRows, ids: np.ndarray | None
+) -> tuple[list[str], list[str]]:
+    """Print what the roles hold; the problems found, and the warnings, one sentence each."""
     from rich.table import Table
 
     from hashbench.cli.console import Console
     from hashbench.protocol import DISJOINT, SplitError, load_split
     from hashbench.protocol.audit import role_facts, shared_content, shared_rows
+    from hashbench.protocol.soundness import soundness
 
     try:
         split = load_split(protocol.split, rows)
     except SplitError as error:
-        return error.problems
+        return error.problems, []
     view = Table(title=f"protocol {name}, version {protocol.version}")
     for heading in ("role", "rows", "classes", "fewest per class", "most per class", "no label", "repeated rows"):
         view.add_column(heading, justify="left" if heading == "role" else "right", no_wrap=heading == "role")
@@ -167,8 +175,7 @@ def _check_split(name: str, protocol: ProtocolEntry, rows: LabelledRows, ids: np
         if role in split.allow:
             put(f"{role} lists {split.allow[role]:,} rows more than once, which the protocol allows by name (allow)")
     put(f"split sha256 {split.checksum}")
-    if ids is None:
-        return []
-    return [
-        f"{count:,} rows of {a} are in {b} too, under other row numbers" for a, b, count in shared_content(split, ids)
-    ]
+    found = soundness(rows, split)
+    shared = [] if ids is None else shared_content(split, ids)
+    repeated = [f"{count:,} rows of {a} are in {b} too, under other row numbers" for a, b, count in shared]
+    return [*found.problems, *repeated], list(found.warnings)

@@ -37,10 +37,15 @@ def print_outcome(outcome: Outcome, again: str) -> None:
         if member.bounds:
             ends = " .. ".join(f"{metrics[bound]:.4f}" for bound in member.bounds)
             table.add_row("  worst .. best order of ties", ends)
+    without, queries = record.left_out or (0, 0)
+    if without:
+        table.add_row("test queries left out, nothing is relevant", f"{without:,} of {queries:,}")
     table.add_row("selected epoch", f"{record.selection.get('epoch', '–')} of {len(record.history)}")
     epoch, total = (record.timing.get(name, math.nan) for name in ("seconds_per_epoch", "total_seconds"))
     table.add_row("seconds per epoch / in all", f"{epoch:.2f} / {total:.1f}")
     console.print(table)
+    for warning in record.warnings:
+        console.print(f"warning  {warning}", soft_wrap=True)
     run = outcome.run
     console.print(f"result   {run.result_path}", soft_wrap=True)
     if is_file(run.codes_path):  # a method that ranks by real vectors has none

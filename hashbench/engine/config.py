@@ -18,7 +18,7 @@ from typing import Any
 
 from hashbench.catalog import Catalog, ProtocolEntry
 from hashbench.catalog.request import RunSpec, resolve
-from hashbench.engine.config_file import read_config_file, runs_code
+from hashbench.engine.config_file import plain, read_config_file, runs_code
 from hashbench.engine.crash import in_a_line
 from hashbench.errors import UserError, cut, did_you_mean, shown
 from hashbench.process import search_for_modules
@@ -101,15 +101,18 @@ def spec_of_config(
         UserError: a key that does not exist, a value of another type, what `resolve` refuses, a hook or a visualizer
             that is not registered.
     """
+    values = plain(values, where)
     _check_names(where, "", values, (*TOP, *_LOOPS))
     run = values.get("run")
-    if not isinstance(run, dict) or "method" not in run:
+    if not isinstance(run, dict) or run.get("method") is None:
         raise UserError(f"{where}: say what is trained: run = dict(method=NAME, ...)")
     _check_names(where, "run.", run, RUN)
     for key, value in run.items():
         kind, words = RUN[key]
         if value is not None and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
             raise UserError(f"{where}: run.{key} is {words}, not {shown(value)}")
+    if not 0 <= (run.get("trials") or 0) < 2**31:
+        raise UserError(f"{where}: run.trials is a whole number from 0 to 2147483647, not {shown(run['trials'])}")
     if not _are_words(run.get("changed") or []):
         raise UserError(f"{where}: run.changed is a list of names, not {shown(run['changed'])}")
     given = {key: value for key, value in run.items() if value is not None}
@@ -144,7 +147,8 @@ def _resolved(catalog: Catalog, run: dict[str, Any], **options: Any) -> RunSpec:
     _check_names("", "settings.", settings, ProtocolEntry.model_fields)
     for name in ("dataset", "backbone"):
         if name in run and settings.get(name, run[name]) != run[name]:
-            raise UserError(f"run.{name} is {run[name]} and run.settings.{name} is {settings[name]}: give one of them")
+            one, other = shown(run[name]), shown(settings[name])
+            raise UserError(f"run.{name} is {one} and run.settings.{name} is {other}: give one of them")
     named = ("protocol", "dataset", "backbone", "bits", "seed", "compile", "channels_last")
     request: dict[str, Any] = {key: run[key] for key in named if key in run}
     if "weights" in run:
@@ -179,7 +183,12 @@ def _changes(catalog: Catalog, run: dict[str, Any], preset: str, out: Path) -> d
     for section in ("optimizer", "schedule"):
         known |= {f"{section}.{key}": value for key, value in getattr(base, section).items()}
     kept = {*run.get("changed", ()), *types}
-    return {key: value for key, value in flat.items() if key in kept or key not in known or known[key] != value}
+    return {key: value for key, value in flat.items() if key in kept or not _equal(known.get(key), value)}
+
+
+def _equal(known: Any, value: Any) -> bool:
+    """Whether a value is that of the preset; true is not 1."""
+    return known == value and isinstance(known, bool) == isinstance(value, bool)
 
 
 def _checked(where: str, values: Mapping[str, Any]) -> tuple[tuple[dict[str, Any], ...], dict[str, Any] | None]:
@@ -272,9 +281,9 @@ def _check_names(where: str, prefix: str, values: Mapping[str, Any], known: Iter
 def _check_loops(where: str, values: Mapping[str, Any], spec: RunSpec) -> None:
     """Earlier runs wrote their loops down; a change there would change nothing."""
     follows = {"max_epochs": "epochs", "val_interval": "validate_every"}
-    loops = values.get("train_cfg") or {}
-    if not isinstance(loops, dict):
-        raise UserError(f"{where}: train_cfg is a mapping, not {shown(loops)}")
-    for key, value in loops.items():
+    for name in _LOOPS:
+        if not isinstance(values.get(name) or {}, dict):
+            raise UserError(f"{where}: {name} is a mapping, not {shown(values[name])}")
+    for key, value in (values.get("train_cfg") or {}).items():
         if key in follows and value != getattr(spec.settings, follows[key]):
             raise UserError(f"{where}: train_cfg.{key} follows from the protocol: set run.settings.{follows[key]}")

@@ -36,17 +36,24 @@ def read_config_file(path: Path) -> dict[str, Any]:
     where = f"--config {path}"
     if not is_file(path):
         raise UserError(f"{where}: no such file")
-    if not runs_code(path):
-        if path.suffix not in _DATA:
-            raise UserError(
-                f"{where}: a config is a file .py, .yaml or .json, not {path.suffix or 'one without ending'}"
-            )
-        return _read_data(path, ())
+    if runs_code(path):
+        return plain(_read_python(path), where)
+    if path.suffix not in _DATA:
+        raise UserError(f"{where}: a config is a file .py, .yaml or .json, not {path.suffix or 'one without ending'}")
+    return _read_data(path, ())
+
+
+def plain(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The values of a config, held to what JSON has.
+
+    Raises:
+        UserError: a value that JSON does not have.
+    """
     try:
-        plain: dict[str, Any] = plain_values(_read_python(path))
+        found: dict[str, Any] = plain_values(values)
     except PlainError as error:
         raise UserError(f"{where}: only words, finite numbers, lists and mappings: {error}") from error
-    return plain
+    return found
 
 
 def _read_python(path: Path) -> dict[str, Any]:

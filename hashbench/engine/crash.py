@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import traceback
 from pathlib import Path
 
-from hashbench.errors import RunFailedError
+from hashbench.errors import Interrupted, RunFailedError
 
 
-def crashed(method: type, error: Exception, log: Path) -> RunFailedError:
+def crashed(method: type, error: BaseException, log: Path) -> RunFailedError:
     """The failure of a run, with the line of the method's own file at which it happened, if it did.
 
     Args:
@@ -19,6 +20,21 @@ def crashed(method: type, error: Exception, log: Path) -> RunFailedError:
     """
     place = place_in(sys.modules[method.__module__].__file__, error)
     return RunFailedError(f"{in_a_line(error)} ({place}traceback in {log})")
+
+
+def ends_the_program(error: BaseException) -> bool:
+    """Whether an exception is no fault of the code that it came from, and must be let through.
+
+    That is Ctrl-C, and what the handler of a signal raises wherever it happens to interrupt: a cluster ends its tasks
+    so. A `SystemExit` of a method's own is a fault like any other.
+    """
+    if isinstance(error, Exception):
+        return False
+    if type(error) in (KeyboardInterrupt, Interrupted, GeneratorExit):
+        return True
+    handlers = [signal.getsignal(number) for number in signal.valid_signals()]
+    codes = {getattr(getattr(handler, "__func__", handler), "__code__", None) for handler in handlers} - {None}
+    return any(frame.f_code in codes for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def in_a_line(error: BaseException) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import warnings
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +16,7 @@ from hashbench.catalog import ProtocolEntry
 from hashbench.data import DataTable
 from hashbench.data.seeding import derive_seed
 from hashbench.engine.checkpoint import UNREADABLE, CheckpointStore
+from hashbench.engine.crash import ends_the_program
 from hashbench.engine.distributed import with_global_batch_norm
 from hashbench.engine.epoch import Training
 from hashbench.engine.feed import Feed
@@ -112,9 +116,21 @@ class DeepLearner(Learner):
         return self.model
 
 
+def _check_hidden(width: int, hidden: Sequence[int]) -> None:
+    """Refuse shared layers that this machine cannot hold, before the kernel ends the program for it."""
+    weights = sum(a * b for a, b in pairwise([width, *hidden]))
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if 4 * weights > memory:
+        raise UserError(
+            f"protocol field hidden: layers of {list(hidden)[:8]} units have {weights:,} weights, more than the memory "
+            f"of this machine ({memory / 2**30:.0f} GiB) holds; use smaller layers"
+        )
+
+
 def _network(given: Given) -> HashNetwork:
     """Method, shared hidden layers and code layer, drawn from streams of their own."""
     spec, cls = given.spec, given.method_class
+    _check_hidden(int(given.backbone.out_features), spec.settings.hidden)  # type: ignore[arg-type]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(spec.seed, "method"))
         try:
@@ -125,9 +141,11 @@ def _network(given: Given) -> HashNetwork:
                 )
         except UserError:
             raise
-        except Exception as error:  # a plugin's constructor may fail in any way
+        except BaseException as error:  # a plugin's constructor may fail in any way
+            if ends_the_program(error):
+                raise
             raise not_built(spec, cls, error) from error
-        for warning in said:
-            given.reporter.warning(f"method {spec.method}: {warning.message}")
+        for words in dict.fromkeys(str(warning.message) for warning in said):  # each once, however often it is raised
+            given.reporter.warning(f"method {spec.method}: {words}")
         torch.manual_seed(derive_seed(spec.seed, "weights"))
         return HashNetwork(given.backbone, method, spec.settings.hidden, spec.settings.frozen)

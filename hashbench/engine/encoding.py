@@ -21,6 +21,10 @@ KEPT_OUTPUTS = 64
 """Rows whose continuous outputs are kept beside their codes, for figures; all would be 32 times the codes."""
 
 
+class NotFiniteError(RunFailedError):
+    """A method gave outputs that are no numbers."""
+
+
 @dataclass(frozen=True)
 class EncodedSet:
     """One set of samples, encoded. The same on every process.
@@ -53,7 +57,7 @@ def encode(model: Any, loader: BatchLoader, bits: int) -> EncodedSet:
 
     Raises:
         RunFailedError: the outputs have not K columns, or another process failed.
-        EvaluationInputError: an output is NaN.
+        NotFiniteError: an output is NaN or infinite.
         UserError: a metric of somebody's own fails.
     """
     labels = loader.labels.cpu().numpy()
@@ -87,7 +91,11 @@ def encode(model: Any, loader: BatchLoader, bits: int) -> EncodedSet:
 def _outputs(model: Any, data: dict[str, torch.Tensor]) -> np.ndarray:
     """(b, K) float32 of one batch."""
     with torch.inference_mode():
-        return model.encode(data["inputs"]).float().cpu().numpy()
+        outputs = model.encode(data["inputs"]).float().cpu().numpy()
+    if not np.isfinite(outputs).all():
+        what = "NaN, which has no sign" if np.isnan(outputs).any() else "infinity"
+        raise NotFiniteError(f"the method's outputs hold {what}: check its training, or its fit and _project")
+    return outputs
 
 
 def _check_width(outputs: np.ndarray, bits: int) -> None:

@@ -5,6 +5,7 @@ All random numbers of an epoch are functions of (seed, epoch), so a resumed run 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -57,6 +58,7 @@ class Training:
     Attributes:
         loader: the batches of an epoch.
         view: what the method is shown of the training set.
+        first_loss: of the first step of the last epoch.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Training:
     ) -> None:
         self.model, self.method, self.seed = model, model.network.method, seed
         self.optim_wrapper = OptimWrapper(optimizer)
+        self.first_loss: Tensor | float = math.nan
         self.loader = feed.training(rows)
         start = generator(seed, "method", "begin")
         self.view = TrainingView(model, optimizer, self.loader, feed.ordered(rows), epochs, start)
@@ -130,6 +133,8 @@ class Training:
             _, terms = self.step(data)
             for name, value in terms.items():
                 sums[name] = sums[name] + value if name in sums else value.clone()
+            if position == 0:
+                self.first_loss = sum(terms.values())
             after_step(position, data, terms)
         self.end_epoch()
         means = {name: float(value) / len(self.loader) for name, value in sums.items()}

@@ -13,6 +13,7 @@ from hashbench.engine.sharing import from_first, parts, shared_map
 from hashbench.evaluation import Evaluation, HammingCounter, code_quality, evaluate_counts
 from hashbench.evaluation.cosine import CosineEvaluation, evaluate_cosine
 from hashbench.evaluation.measure import Options, means_of_outputs, try_added
+from hashbench.evaluation.metrics import TABLE, members
 
 
 @dataclass
@@ -44,6 +45,13 @@ class RetrievalEvaluator:
     def __post_init__(self) -> None:
         with own_metrics_refused():
             try_added(self.bits, Options.checked(self.topk, self.radii, "expected", self.denominator))
+
+    def names(self, ranking: str) -> list[str]:
+        """All metrics that a method gets which ranks like this, "hamming" or "cosine"."""
+        if ranking == "cosine":
+            return [member.name for member in members(self.topk, ()) if member.metric.cosine]
+        others = [metric.name for metric in TABLE.values() if metric.of != "counts"]
+        return [*(member.name for member in members(self.topk, self.radii)), *others]
 
     def __call__(self, query: EncodedSet, database: EncodedSet) -> dict[str, float]:
         """All metrics, flat: retrieval first, then the quality of the database's codes, if there are codes.

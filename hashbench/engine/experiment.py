@@ -25,7 +25,8 @@ from hashbench.engine.feed import Feed, FrozenFeed
 from hashbench.engine.learner import Given, Learner, build_learner
 from hashbench.engine.reporter import Reporter
 from hashbench.errors import UserError
-from hashbench.protocol import Roles, description, fingerprint_of, load_split
+from hashbench.protocol import Roles, Split, description, fingerprint_of, load_split
+from hashbench.protocol.soundness import repeated_rows, soundness
 
 
 @dataclass
@@ -36,6 +37,8 @@ class Experiment:
         learner: the method, with all that training it takes.
         description: what methods share under this protocol, as plain values; `fingerprint` is its hash.
         catalog: in which the names of the request are looked up.
+        warnings: what the data say of the worth of any result, one sentence each.
+        chance: mAP of random codes on the test queries.
     """
 
     spec: RunSpec
@@ -45,6 +48,8 @@ class Experiment:
     device: str
     description: dict[str, Any]
     catalog: Catalog
+    warnings: tuple[str, ...]
+    chance: float
 
     @property
     def method_class(self) -> type:
@@ -100,10 +105,12 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter, *, features: bo
         UserError: anything in the request that data, weights or method refuse.
     """
     settings = spec.settings
-    for problem in catalog.import_metrics():
-        reporter.warning(problem)
     device = choose_device(spec.device)
     launch_if_asked(device)
+    if rank() > 0:  # the first process speaks for all
+        reporter = Reporter()
+    for note in (*spec.notes, *catalog.import_metrics()):
+        reporter.warning(note)
     method_class = catalog.load_class("methods", spec.method)
     shared = _what_methods_share(spec, catalog)
     table, roles, transforms, entry = shared.table, shared.roles, shared.transforms, shared.backbone_entry
@@ -113,6 +120,12 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter, *, features: bo
     if table.multilabel and not getattr(method_class, "multilabel", True):
         raise UserError(
             f"method {spec.method} is not defined for samples with several labels, and {table.name} has them"
+        )
+    found = soundness(table, shared.split)
+    if found.problems:
+        raise UserError(
+            f"protocol {spec.protocol}: {'; '.join(found.problems)}: there is nothing to measure; correct the labels "
+            "or the split (`hashbench check-data` shows both)"
         )
     if shared.backbone.report is not None:
         reporter.message(f"weights: {shared.backbone.report}")
@@ -132,7 +145,8 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter, *, features: bo
         backbone = Identity(int(backbone.out_features)).to(device)  # type: ignore[arg-type]
 
     learner = build_learner(Given(spec, catalog, method_class, backbone, table, len(roles.train), device, reporter))
-    experiment = Experiment(spec, roles, feed, learner, device, shared.description, catalog)
+    warnings = (*found.warnings, *repeated_rows(table, shared.split))
+    experiment = Experiment(spec, roles, feed, learner, device, shared.description, catalog, warnings, found.chance)
     if features:
         experiment.compute_features(reporter)
     return experiment
@@ -167,6 +181,7 @@ class _Shared:
     """What all methods of a protocol share, on the CPU."""
 
     table: DataTable
+    split: Split
     roles: Roles
     backbone_entry: BackboneEntry
     transforms: _Transforms
@@ -182,7 +197,8 @@ def _what_methods_share(spec: RunSpec, catalog: Catalog) -> _Shared:
     dataset_class = catalog.load_class("datasets", settings.dataset)
     options = json.dumps({**dataset.hparams, **settings.dataset_hparams})
     table = _table(dataset_class, spec.data_root, options, signature(spec.data_root))
-    roles = Roles(table, load_split(settings.split, table))
+    split = load_split(settings.split, table)
+    roles = Roles(table, split)
     entry = catalog.backbone(settings.backbone)
     _check_backbone(spec, entry, table)
     transforms = _Transforms(table, entry, settings, channels_last=spec.channels_last or settings.frozen)
@@ -193,6 +209,7 @@ def _what_methods_share(spec: RunSpec, catalog: Catalog) -> _Shared:
         pretrained=settings.pretrained,
         weights=spec.weights,
         seed=spec.seed,
+        trained=not settings.frozen and catalog.method(spec.method).kind == "deep",
     )
     facts = description(
         settings,
@@ -202,7 +219,7 @@ def _what_methods_share(spec: RunSpec, catalog: Catalog) -> _Shared:
         weights_checksum=backbone.weights_checksum,
         transform=transforms.make(settings.augment).describe(),
     )
-    return _Shared(table, roles, entry, transforms, backbone, facts)
+    return _Shared(table, split, roles, entry, transforms, backbone, facts)
 
 
 @lru_cache(maxsize=1)

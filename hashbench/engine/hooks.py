@@ -9,10 +9,21 @@ from typing import Any
 from mmengine.hooks import Hook
 
 from hashbench.engine.reporter import Reporter
-from hashbench.errors import UserError, did_you_mean, shown
+from hashbench.errors import UserError, did_you_mean
 from hashbench.registry import HOOKS, SCOPE
 from hashbench.results.known_metric import known_metric
 from hashbench.results.record import VALIDATION
+
+
+def check_primary(name: str, metrics: Iterable[str]) -> None:
+    """Refuse to select by a metric that is not computed.
+
+    Raises:
+        UserError: `name` is not among the metrics.
+    """
+    known = list(metrics)
+    if name not in known:
+        raise UserError(f"protocol field primary: no metric {name!r}. {did_you_mean(name, known)}")
 
 
 def build_hooks(configs: Iterable[Mapping[str, Any]]) -> list[Hook]:
@@ -53,10 +64,7 @@ class SelectionHook(Hook):
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         """Note the metrics in the history; save the weights if they are the best so far."""
         metrics = metrics or {}
-        if self.primary not in metrics:
-            raise UserError(
-                f"protocol field primary: no metric {shown(self.primary)}. {did_you_mean(self.primary, metrics)}"
-            )
+        check_primary(self.primary, metrics)
         runner.state.history[-1].update({f"{VALIDATION}{name}": value for name, value in metrics.items()})
         higher_is_better = known_metric(self.primary).metric.higher_is_better
         if runner.state.observe(runner.epoch_done, metrics[self.primary], higher_is_better=higher_is_better):

@@ -140,7 +140,7 @@ def build_learner(given: Given) -> Learner:
     return ShallowLearner(given)
 
 
-def not_built(spec: RunSpec, cls: type, error: Exception) -> UserError:
+def not_built(spec: RunSpec, cls: type, error: BaseException) -> UserError:
     """A constructor's own words where they are meant for people; kind and place of any other error."""
     words = str(error) if isinstance(error, TypeError | ValueError) else ""
     place = place_in(sys.modules[cls.__module__].__file__, error).rstrip("; ")

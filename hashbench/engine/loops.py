@@ -9,6 +9,7 @@ import torch
 from mmengine.runner import BaseLoop
 
 from hashbench.engine.distributed import rank
+from hashbench.engine.encoding import NotFiniteError
 from hashbench.engine.epoch import Batch, Training
 from hashbench.engine.mmengine_internals import EpochLoop
 from hashbench.engine.model import Terms
@@ -45,10 +46,21 @@ class DeepTrainLoop(EpochLoop):
         while self.epoch < self.max_epochs and not self.stop_training:
             self.run_epoch()
             if self.epoch % self.val_interval == 0 or self.epoch == self.max_epochs:
-                self.runner.val_loop.run()
+                self._validate()
             self.runner.save_state()
         self.runner.call_hook("after_train")
         return self.runner.model
+
+    def _validate(self) -> None:
+        """The last step of an epoch may be the one that diverges; no loss is computed after it."""
+        try:
+            self.runner.val_loop.run()
+        except NotFiniteError as error:
+            raise self._diverged("the outputs are not finite after", self.epoch) from error
+
+    def _diverged(self, what: str, epoch: int) -> RunFailedError:
+        rate = self.runner.experiment.spec.optimizer["lr"]
+        return RunFailedError(f"{what} epoch {epoch}: lower optimizer.lr (now {rate:g})")
 
     def run_epoch(self) -> None:
         """One pass over the training samples, then the method's own updates.
@@ -60,9 +72,9 @@ class DeepTrainLoop(EpochLoop):
         runner.call_hook("before_train_epoch")
         record = self.training.epoch(self.epoch, self._before_step, self._after_step)
         if not np.isfinite(record["loss"]):
-            raise RunFailedError(
-                f"the loss is {record['loss']} in epoch {record['epoch']}: lower optimizer.lr (now {record['lr']:g})"
-            )
+            raise self._diverged(f"the loss is {record['loss']} in", record["epoch"])
+        if not runner.state.history:
+            runner.state.first_loss = float(self.training.first_loss)
         runner.state.history.append(record)
         runner.state.train_seconds += record["seconds"]
         runner.call_hook("after_train_epoch")

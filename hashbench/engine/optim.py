@@ -32,6 +32,8 @@ def build_optimizer(
     multiplier = rest.pop("head_lr_mult", 1.0)
     if not isinstance(lr, int | float) or not 0 < lr < math.inf:
         raise UserError(f"optimizer.lr must be a positive number, got {shown(lr)}")
+    if not isinstance(multiplier, int | float) or not 0 < multiplier < math.inf:
+        raise UserError(f"optimizer.head_lr_mult must be a positive number, got {shown(multiplier)}")
     cls = _found(catalog, OPTIMIZERS, name)
     if not (isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer)):
         raise UserError(f"optimizer.type: {name} is no subclass of torch.optim.Optimizer")

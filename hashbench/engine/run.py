@@ -18,10 +18,11 @@ from mmengine.dist import barrier
 from hashbench.catalog import Catalog
 from hashbench.catalog.request import RunSpec
 from hashbench.engine.checkpoint import CheckpointStore
-from hashbench.engine.crash import crashed
+from hashbench.engine.crash import crashed, ends_the_program
 from hashbench.engine.distributed import is_lost_peer, lost_peers_in_one_line, rank
+from hashbench.engine.doubts import doubts
 from hashbench.engine.experiment import Experiment, be_deterministic, prepare
-from hashbench.engine.reporter import Reporter
+from hashbench.engine.reporter import Reporter, logger
 from hashbench.engine.retrieval_loops import RetrievalTestLoop
 from hashbench.engine.runner import HashRunner
 from hashbench.engine.sharing import from_first
@@ -78,8 +79,6 @@ def run(
         Interrupted: Ctrl-C.
     """
     reporter = reporter or Reporter()
-    for note in spec.notes:
-        reporter.warning(note)
     be_deterministic()
     started = time.perf_counter()
     experiment = prepare(spec, catalog, reporter)
@@ -99,6 +98,8 @@ def run(
         begun = _check_state(folder, identity, resume)
         if from_first(folder.state == "finished"):
             return Outcome(folder.record, folder, fresh=False)
+        for warning in experiment.warnings:
+            reporter.warning(warning)
         with _failures_in_one_line(experiment, folder, begun):
             record, test = _work(experiment, folder, reporter, begun, started)
             _write(folder, experiment, test, record)
@@ -133,18 +134,16 @@ def _failures_in_one_line(experiment: Experiment, folder: RunFolder, begun: bool
 
     try:
         yield
-    except KeyboardInterrupt:
-        raise interrupted() from None
     except UserError:
         if not begun and not checkpoints.epochs():  # a request that is refused leaves no unfinished run behind
             folder.clear()
         raise
     except RunFailedError:
         raise
-    except Exception as error:  # the method's code may fail in any way
+    except BaseException as error:  # the method's code may fail in any way, or leave (SystemExit)
         if was_interrupted(error):
             raise interrupted() from None
-        if is_lost_peer(error):
+        if is_lost_peer(error) or ends_the_program(error):
             raise
         raise crashed(experiment.method_class, error, folder.log_path) from error
 
@@ -251,8 +250,24 @@ def _record(
             },
             "dataset": spec.settings.dataset,
             "trials": spec.trials,
+            "warnings": [*experiment.warnings, *_doubts(experiment, runner, test)],
         }
     )
+
+
+def _doubts(experiment: Experiment, runner: HashRunner, test: RetrievalTestLoop) -> list[str]:
+    """What training and codes show; it goes to the log here and is shown with the result."""
+    found = doubts(
+        runner.state,
+        test.query,
+        test.database,
+        bits=experiment.spec.bits,
+        mean_ap=test.metrics["map"],
+        chance=experiment.chance,
+    )
+    for warning in found:
+        logger.warning(warning)
+    return found
 
 
 def _hooks(spec: RunSpec) -> dict[str, Any]:

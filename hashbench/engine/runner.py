@@ -20,7 +20,7 @@ from hashbench.engine.config import config_values, spec_of_config
 from hashbench.engine.distributed import rank
 from hashbench.engine.evaluator import RetrievalEvaluator
 from hashbench.engine.experiment import Experiment, be_deterministic, prepare
-from hashbench.engine.hooks import ReportHook, SelectionHook, build_hooks
+from hashbench.engine.hooks import ReportHook, SelectionHook, build_hooks, check_primary
 from hashbench.engine.mmengine_internals import QuietRunner
 from hashbench.engine.reporter import Reporter
 from hashbench.engine.retrieval_loops import RetrievalLoaders, RetrievalTestLoop
@@ -70,6 +70,8 @@ class HashRunner(QuietRunner):
         spec, roles, feed = experiment.spec, experiment.roles, experiment.feed
         primary = spec.settings.primary
         self.store = CheckpointStore(folder.checkpoints_path, self.reporter.warning)
+        evaluator = self._evaluator()
+        check_primary(primary, evaluator.names(self.learner.model.ranking))  # before anything is trained
         self._selection = SelectionHook(primary, spec.settings.patience)
         super().__init__(
             model=self.learner.model,
@@ -77,7 +79,7 @@ class HashRunner(QuietRunner):
             train_cfg=self.learner.train_cfg(spec.settings),
             val_dataloader=RetrievalLoaders(feed.ordered(roles.validation), feed.ordered(roles.validation_database)),
             val_cfg={"type": "hashbench.RetrievalValLoop"},
-            val_evaluator=self._evaluator(),
+            val_evaluator=evaluator,
             default_hooks=dict.fromkeys(
                 ("runtime_info", "timer", "sampler_seed", "logger", "checkpoint", "param_scheduler")
             ),

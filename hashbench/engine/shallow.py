@@ -15,6 +15,7 @@ from hashbench.catalog import ProtocolEntry
 from hashbench.data import BatchLoader, DataTable
 from hashbench.data.seeding import derive_seed
 from hashbench.engine.checkpoint import CheckpointStore
+from hashbench.engine.crash import ends_the_program
 from hashbench.engine.feed import Feed
 from hashbench.engine.learner import Given, Learner, not_built
 from hashbench.engine.reporter import Reporter
@@ -61,7 +62,9 @@ class ShallowLearner(Learner):
             raise UserError(f"method {spec.method}: {cls.__name__} is neither a DeepMethod nor a ShallowMethod")
         try:
             self.method = cls(bits=spec.bits, random_state=derive_seed(spec.seed, "method") % 2**32, **spec.hparams)
-        except Exception as error:  # a plugin's constructor may fail in any way
+        except BaseException as error:  # a plugin's constructor may fail in any way
+            if ends_the_program(error):
+                raise
             raise not_built(spec, cls, error) from error
         self.name = spec.method
         self.model = ShallowModel(self.method)

@@ -16,6 +16,7 @@ import torch
 import torch.distributed as dist
 
 from hashbench.data import BatchLoader
+from hashbench.engine.crash import ends_the_program
 from hashbench.engine.distributed import rank, world_size
 from hashbench.errors import RunFailedError
 
@@ -97,10 +98,12 @@ def failing_together() -> Iterator[None]:
     Raises:
         RunFailedError: the block failed on another process, which raises its own error.
     """
-    error: Exception | None = None
+    error: BaseException | None = None
     try:
         yield
-    except Exception as raised:
+    except BaseException as raised:
+        if ends_the_program(raised):
+            raise
         error = raised
     said: list[str | None] = [None]
     if world_size() > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ class TrainingState:
         best_epoch: epoch (1-based) with the best validation metric so far, 0 before the first validation.
         best_value: that metric.
         stale: validations since the best.
+        first_loss: of the first step, of the network as it begins; NaN where there is none.
         train_seconds: time spent in training epochs; `val_seconds`: in validations.
     """
 
@@ -23,6 +25,7 @@ class TrainingState:
     best_epoch: int = 0
     best_value: float = float("-inf")
     stale: int = 0
+    first_loss: float = math.nan
     train_seconds: float = 0.0
     val_seconds: float = 0.0
 

@@ -14,6 +14,7 @@ from hashbench.report.figures.names import quantity
 from hashbench.results.known_metric import known_metric
 from hashbench.results.leaderboard import sections
 from hashbench.results.naming import row_names
+from hashbench.results.sections import warned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,6 +161,7 @@ def _caption(rows: Sequence[Mapping[Any, Any]], metric: str, heading: str, diffe
         escape(quantity(metric)) + (f", mean $\\pm$ standard deviation over {seeds} seeds" if several else ""),
         escape(heading),
         *([f"Differs in: {escape(differs)}"] if differs else []),
+        *(escape(text.removeprefix("! ").rstrip(".")) for text in warned(rows)),
         "Best bold, second underlined, whether or not the difference is significant",
         *([f"{_ONE_SEED}~One seed"] if counts[0] == 1 else []),
     ]

@@ -11,6 +11,7 @@ With a name it is in the CSV, with a title people see it. The columns of metrics
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -128,8 +129,27 @@ def _seeds(row: Row) -> Cell:
 
 
 def _label(row: Row) -> Cell:
-    return Cell(row["label"], order=row["label"])
+    warnings = row.get("warnings")
+    return Cell(row["label"] + (WARNED if warnings else ""), order=row["label"], hint=warnings or "")
 
+
+def _left_out(runs: Runs) -> int | None:
+    """Test queries of which nothing in the database is relevant; None where the results do not say."""
+    return max((counts[0] for run in runs if (counts := run.left_out) is not None), default=None)
+
+
+def _warnings(runs: Runs) -> str:
+    """The warnings of all runs, each once; those that differ in their numbers only count as one."""
+    found: dict[str, str] = {}
+    for run in runs:
+        for warning in run.warnings:
+            found.setdefault(_NUMBER.sub("0", warning), warning)
+    return "; ".join(found.values())
+
+
+WARNED = " !"
+"""After the name of a row whose numbers may mean nothing."""
+_NUMBER = re.compile(r"-?\d[\d.,]*(e[+-]?\d+)?")
 
 METRICS = Column()
 """Stands for the columns of the metrics."""
@@ -153,6 +173,8 @@ COLUMNS: list[Column] = [
     Column("seconds_per_epoch", "s/epoch", _seconds("seconds_per_epoch"), digits=2, style="cost"),
     Column("total_seconds", "total s", _seconds("total_seconds"), digits=1, style="cost"),
     Column("peak_memory_mb", "peak MiB", lambda runs: fmean(r.peak_memory_mb for r in runs), digits=0, style="cost"),
+    Column("queries_left_out", value=_left_out),
+    Column("warnings", value=_warnings),
 ]
 
 

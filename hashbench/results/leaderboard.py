@@ -8,7 +8,9 @@ The columns of the table and of the CSV are those of `hashbench.results.columns`
 - `rank`, `rank_last`: interval of ranks among the rows of equal fingerprint and bits, by the metric that the table is
   sorted by (`hashbench.results.statistics`); empty: no order claimed;
 - `rank_over`: what the order would survive: `seeds and queries`, or `seeds` (the metric is no mean over queries, or not
-  every row of the group keeps it for each).
+  every row of the group keeps it for each);
+- `queries_left_out`: test queries of which nothing in the database is relevant, so that no mean counts them;
+- `warnings`: why the numbers of the row may mean nothing; empty: nothing was found.
 """
 
 from __future__ import annotations

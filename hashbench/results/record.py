@@ -66,6 +66,7 @@ class ResultRecord(BaseModel):
             testing (`evaluation`).
         dataset: its name in the catalogue.
         trials: settings that were tried to choose the hyper-parameters; 0 for those of the catalogue.
+        warnings: why the numbers may mean nothing, one sentence each; empty in files that older versions wrote.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -89,6 +90,7 @@ class ResultRecord(BaseModel):
     selection: dict[str, Any] = Field(default_factory=dict)
     dataset: str
     trials: int = Field(0, ge=0, lt=2**31)
+    warnings: list[str] = Field(default_factory=list)
 
     @field_validator("preset", mode="before")
     @classmethod
@@ -128,6 +130,15 @@ class ResultRecord(BaseModel):
         cutoffs = len(self.curves.get("cutoffs", ()))
         lengths = {"precision_interpolated": RECALL_LEVELS, "cutoffs": cutoffs, "precision_at": cutoffs}
         return lengths | dict.fromkeys(OVER_DISTANCE, self.bits + 1)
+
+    @property
+    def left_out(self) -> tuple[int, int] | None:
+        """How many test queries have nothing relevant in the database, of how many; None where it was not noted."""
+        said = self.selection.get("evaluation")
+        if not isinstance(said, dict):
+            return None
+        without, queries = said.get("queries_without_relevant"), said.get("queries")
+        return (without, queries) if isinstance(without, int) and isinstance(queries, int) else None
 
     def to_json(self) -> str:
         """The text of result.json, in the order of the attributes."""

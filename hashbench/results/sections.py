@@ -84,7 +84,7 @@ def sections(
     for fingerprint, group in frame.groupby("fingerprint", sort=False):
         rows = group.to_dict("records")
         notes = [f"Differs in: {text}." for text in [(differences or {}).get(str(fingerprint), "")] if text]
-        notes += _why_unranked(rows) + _over_seeds_alone(rows, metric)
+        notes += _why_unranked(rows) + _over_seeds_alone(rows, metric) + warned(rows)
         backbones = ", ".join(dict.fromkeys(row["backbone"] for row in rows))  # shallow methods may see raw pixels
         heading = f"{rows[0]['protocol']} · fingerprint {str(fingerprint)[:8]} · {backbones}"
         measured = [name for name in others if place == "page" or group[f"{name}_mean"].notna().any()]
@@ -119,10 +119,27 @@ def shown_metrics(frame: pd.DataFrame) -> list[str]:
     return shown(names, "leaderboard")
 
 
+def warned(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
+    """Why the numbers of some rows may mean nothing, one sentence for all rows with the same warnings."""
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        if row["warnings"]:
+            found.setdefault(row["warnings"], set()).add(_name(row))
+    return [f"! {_first(sorted(names))}: {warnings}." for warnings, names in found.items()]
+
+
 def _why_unranked(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
-    few = sorted({f"{row['method']} ({row['bits']} bits)" for row in rows if row["seeds"] < MIN_SEEDS})
-    shown = ", ".join(few[:3]) + (f" and {len(few) - 3} more" if len(few) > 3 else "")
-    return [f"No order among rows of equal bits with fewer than {MIN_SEEDS} seeds: {shown}."] if few else []
+    few = sorted({_name(row) for row in rows if row["seeds"] < MIN_SEEDS})
+    return [f"No order among rows of equal bits with fewer than {MIN_SEEDS} seeds: {_first(few)}."] if few else []
+
+
+def _name(row: Mapping[Any, Any]) -> str:
+    return f"{row['method']} ({row['bits']} bits)"
+
+
+def _first(names: Sequence[str]) -> str:
+    """The first three, and how many more there are."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _over_seeds_alone(rows: Sequence[Mapping[Any, Any]], metric: str) -> list[str]:

@@ -10,7 +10,7 @@ from hashbench.errors import RunFailedError
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """An error in one line; of an unexpected one also its kind."""
     return (str(error).splitlines() or [""])[0] if isinstance(error, RunFailedError) else in_a_line(error)
 

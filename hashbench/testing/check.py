@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from hashbench.engine.crash import ends_the_program
 from hashbench.testing.subject import Subject
 
 
@@ -73,7 +74,9 @@ def run_check(check: Check, subject: Subject) -> Result:
         outcome, reason = "skip", one_line(error)
     except CheckError as error:
         outcome, reason = "fail", one_line(error)
-    except Exception as error:  # a method may fail in any way; the reason is passed on
+    except BaseException as error:  # a method may fail in any way, or leave; the reason is passed on
+        if ends_the_program(error):
+            raise
         outcome, reason = "fail", f"{type(error).__name__}: {one_line(error)}"
     return Result(check.name, outcome, reason, round(time.perf_counter() - started, 3))
 

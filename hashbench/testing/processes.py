@@ -18,6 +18,7 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 
+from hashbench.engine.crash import ends_the_program
 from hashbench.process import end_with_parent, starting_safely
 from hashbench.testing.check import CheckError, NotApplicable, expect, isolated, one_line
 from hashbench.testing.subject import Subject
@@ -179,6 +180,8 @@ def _serve(rank: int, meeting: str, connection: Connection, working_folder: str)
             return
         try:
             answer: Measurement | str = measure(Subject.load(name, plugins, folder, imports))
-        except Exception as error:  # told to the process that asked, which fails the check
+        except BaseException as error:  # told to the process that asked, which fails the check
+            if ends_the_program(error):
+                raise
             answer = f"{type(error).__name__}: {one_line(error)}"
         connection.send(answer)

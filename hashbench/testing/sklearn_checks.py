@@ -14,7 +14,8 @@ from unittest import SkipTest
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from hashbench.testing.check import Check, NotApplicable
+from hashbench.engine.crash import ends_the_program
+from hashbench.testing.check import Check, NotApplicable, isolated
 from hashbench.testing.shallow_checks import blobs
 from hashbench.testing.subject import Subject
 from hashbench.testing.training import build_method
@@ -28,9 +29,15 @@ def sklearn_checks(subject: Subject) -> list[Check]:
     """
     if not hasattr(subject.method_class, "fit"):
         return []
-    bits = 2 if _refuses_one_bit(subject) else 1
-    estimator = build_method(subject, subject.quick_hparams, bits)
-    checks = estimator_checks_generator(estimator)
+    with isolated():
+        bits = 2 if _refuses_one_bit(subject) else 1
+        try:
+            estimator = build_method(subject, subject.quick_hparams, bits)
+            checks = list(estimator_checks_generator(estimator))
+        except BaseException as error:  # a method may fail in any way, or leave: the checks could not even be listed
+            if ends_the_program(error):
+                raise
+            return [Check("sklearn", partial(_fail, error))]
     return [Check(f"sklearn:{_name(check)}", partial(_run, check, estimator)) for _, check in checks]
 
 
@@ -39,7 +46,14 @@ def _refuses_one_bit(subject: Subject) -> bool:
         build_method(subject, subject.quick_hparams, 1).fit(*blobs())  # type: ignore[operator, union-attr]
     except ValueError:
         return True
+    except BaseException as error:  # told by the checks that fit
+        if ends_the_program(error):
+            raise
     return False
+
+
+def _fail(error: BaseException, subject: Subject) -> None:
+    raise error
 
 
 def _run(check: Callable[[Any], None], estimator: Any, subject: Subject) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hashbench.catalog import load_catalog
 from hashbench.catalog.request import RunSpec
+from hashbench.engine.crash import ends_the_program
 from hashbench.errors import UserError
 from hashbench.results.folder import RunFolder
 from hashbench.sweeps.failure import no_room, reason
@@ -51,7 +52,9 @@ def try_setting(number: int, values: dict[str, Any], spec: RunSpec, defaults: Ru
         if spec == defaults or _is_refused(defaults):
             return Lost(number, str(error), wrong_request=True)
         return failed(str(error))
-    except Exception as error:
+    except BaseException as error:
+        if ends_the_program(error):
+            raise
         if no_room(error) or isinstance(error, (OSError, MemoryError)) or "OutOfMemory" in type(error).__name__:
             return Lost(number, reason(error))
         return failed(reason(error))

@@ -3,6 +3,7 @@
 import urllib.error
 import urllib.request
 
+import huggingface_hub
 import pytest
 import timm
 import torch
@@ -106,7 +107,37 @@ def test_a_failed_download_names_the_weights_and_the_way_out(no_network, cls, hp
         assert words in message
 
 
-def test_a_failed_download_of_timm(monkeypatch):
+@pytest.fixture
+def questions(monkeypatch):
+    """What the client of the hub was asked for; nothing is reached."""
+    asked = []
+
+    class Session:
+        def head(self, url, timeout):
+            asked.append(url)
+            raise OSError("no route")
+
+    monkeypatch.setattr(huggingface_hub.utils, "get_session", Session)
+    return asked
+
+
+def test_a_hub_that_cannot_be_reached_is_asked_once(questions, monkeypatch):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    seen = []
+    monkeypatch.setattr(
+        timm.models._builder,
+        "load_pretrained",
+        lambda *args, **kwargs: seen.append(huggingface_hub.constants.is_offline_mode()),
+    )
+    build_backbone(TimmModel, in_shape=(3, 32, 32), hparams={"name": "test_resnet"}, pretrained=True)
+    assert seen == [True]
+    assert questions == [huggingface_hub.constants.ENDPOINT]
+    assert not huggingface_hub.constants.is_offline_mode()
+    build_backbone(TimmModel, in_shape=(3, 32, 32), hparams={"name": "test_resnet"})
+    assert len(questions) == 1
+
+
+def test_a_failed_download_of_timm(questions, monkeypatch):
     def unreachable(*args, **kwargs):
         raise OSError("cannot find the requested files\nmore")
 

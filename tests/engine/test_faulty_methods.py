@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from hashbench.catalog import load_catalog
 from hashbench.catalog.request import resolve
+from hashbench.engine.crash import ends_the_program
 from hashbench.engine.run import run
 from hashbench.errors import RunFailedError, UserError
 
@@ -18,6 +21,13 @@ METHODS = {
     ),
     "lines": ("Deep", "def loss(self, batch): raise ValueError('no\\nway')", r"ValueError: no \(wrong_methods.py"),
     "fits_not": ("Shallow", "def _fit(self, X, y): 1 / 0", r"ZeroDivisionError: division by zero \(wrong_methods.py"),
+    "leaves": (
+        "Deep",
+        "def loss(self, batch): raise SystemExit(0)",
+        r"SystemExit: 0 \(wrong_methods.py, line \d+; traceb",
+    ),
+    "leaves_fit": ("Shallow", "def _fit(self, X, y): raise SystemExit", r"SystemExit \(wrong_methods.py, line"),
+    "event": ("Deep", "def end_epoch(self, fit): raise Event('own')", r"Event: own \(wrong_methods.py, line"),
     "hook": ("Deep", "def end_epoch(self, fit): raise OSError('gone')", r"OSError: gone \(wrong_methods.py"),
     "no_number": ("Deep", "def loss(self, batch): return {'a': batch.codes.sum() * float('nan')}", "the loss is nan"),
     "rows": (
@@ -36,12 +46,16 @@ METHODS = {
     "nan_fit": (
         "Shallow",
         "def _project(self, X): return X[:, :12] * float('nan')",
-        "outputs hold NaN, which has no sign",
+        "outputs hold NaN, which has no sign: check its",
     ),
 }
 BASES = """
 import torch
 from hashbench.models import DeepMethod, ShallowMethod
+
+
+class Event(BaseException):
+    pass
 
 
 class Deep(DeepMethod):
@@ -61,7 +75,24 @@ class unbuilt(Deep):
     def __init__(self, **options):
         super().__init__(**options)
         {}["key"]
+
+
+class unbuilt_deep(Deep):
+    def __init__(self, **options):
+        raise SystemExit("bye")
+
+
+class unbuilt_shallow(Shallow):
+    def __init__(self, bits=8, random_state=None):
+        raise Event("no")
 """
+
+
+UNBUILT = {
+    "unbuilt": "kind: deep, optimizer: {type: SGD, lr: 0.05}",
+    "unbuilt_deep": "kind: deep, optimizer: {type: SGD, lr: 0.05}",
+    "unbuilt_shallow": "kind: shallow",
+}
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +103,7 @@ def folder(tmp_path_factory):
     (folder / "leaving.py").write_text("raise SystemExit(3)\n")
     deep = "kind: deep, optimizer: {type: SGD, lr: 0.05}"
     kinds = {name: deep if base == "Deep" else "kind: shallow" for name, (base, _, _) in METHODS.items()}
-    entries = [
-        f"  {name}: {{class: 'wrong_methods:{name}', {kind}}}" for name, kind in (kinds | {"unbuilt": deep}).items()
-    ]
+    entries = [f"  {name}: {{class: 'wrong_methods:{name}', {kind}}}" for name, kind in (kinds | UNBUILT).items()]
     (folder / "registry.yaml").write_text(
         "\n".join(["methods:", *entries, f"  leaving: {{class: 'leaving:X', {deep}}}"])
     )
@@ -106,6 +135,27 @@ def test_faults_are_told_in_one_line_and_the_log_has_the_traceback(go, method, t
 def test_a_constructor_that_fails_and_a_module_that_leaves_are_refused(go, tmp_path):
     with pytest.raises(UserError, match=r"method unbuilt: KeyError: 'key' \(wrong_methods.py, line \d+\)"):
         go("unbuilt")
+    with pytest.raises(UserError, match=r"method unbuilt_deep: SystemExit: bye \(wrong_methods.py, line \d+\)"):
+        go("unbuilt_deep")
+    with pytest.raises(UserError, match=r"method unbuilt_shallow: Event: no \(wrong_methods.py, line \d+\)"):
+        go("unbuilt_shallow")
     with pytest.raises(UserError, match=r"method 'leaving' of .* cannot be imported: SystemExit: 3"):
         go("leaving")
     assert not (tmp_path / "runs").exists()
+
+
+def test_what_the_handler_of_a_signal_raises_is_let_through():
+    def handler(number, frame):
+        raise SystemExit(number)
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        with pytest.raises(SystemExit) as of_a_signal:
+            signal.raise_signal(signal.SIGUSR1)
+        with pytest.raises(SystemExit) as of_its_own:
+            raise SystemExit(3)
+        assert ends_the_program(of_a_signal.value)
+        assert not ends_the_program(of_its_own.value)
+        assert ends_the_program(KeyboardInterrupt())
+    finally:
+        signal.signal(signal.SIGUSR1, before)

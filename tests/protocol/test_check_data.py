@@ -66,6 +66,40 @@ def test_sound_protocol(check):
     assert "version 3" in done.output
 
 
+ONES = {**ROWS, "validation_database": [0, 1, 2, 3], "database": [1, 2, 3]}
+"""Roles whose database has no row of class 0; rows 4 and 8 are of class 0."""
+
+
+def test_queries_without_anything_relevant_are_counted(check):
+    done = check("my-protocol", "--data-root", "mine.npz", rows={**ONES, "test": [6, 8]})
+    assert done.exit_code == 0, done.output
+    assert (
+        "warning: 1 of 2 test queries have nothing relevant in database and are left out of every mean" in done.output
+    )
+    done = check("my-protocol", "--data-root", "mine.npz", rows={**ONES, "database": [0, 1, 2], "test": [6, 8]})
+    assert done.exit_code == 0, done.output
+    assert "warning" not in done.output
+
+
+def test_no_query_with_anything_relevant_is_a_problem(check):
+    done = check("my-protocol", "--data-root", "mine.npz", rows={**ONES, "validation": [5, 9], "test": [4, 8]})
+    assert done.exit_code == 1, done.output
+    assert "problem: nothing in database is relevant to any of the 2 test queries" in done.output
+
+
+def test_one_class_in_all_rows_is_warned_of(check, tmp_path):
+    check("mine", "--data-root", "mine.npz")
+    np.savez(tmp_path / "one.npz", X=X, y=np.zeros(12, dtype=int))
+    app = typer.Typer()
+    app.command()(check_data)
+    done = CliRunner().invoke(app, ["mine", "--data-root", "one.npz"])
+    assert done.exit_code == 0, done.output
+    assert "warning: all rows are of one class: nothing can be told apart" in done.output
+    done = CliRunner().invoke(app, ["my-protocol", "--data-root", "one.npz"])
+    assert "warning: all roles hold rows of one class only" in done.output
+    assert "everything in database is relevant to every one of the test queries: mAP is 1 for any codes" in done.output
+
+
 def test_data_set_only(check):
     done = check("mine", "--data-root", "mine.npz", x=X * 0)
     assert done.exit_code == 0, done.output

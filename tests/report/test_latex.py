@@ -42,6 +42,12 @@ def test_best_is_bold_second_underlined_and_the_rest_plain(make_record) -> None:
     assert found["lsh"] == ["0.300" + spread, "0.420" + spread]
 
 
+def test_warnings_stand_in_the_caption(make_record) -> None:
+    records = [make_record("a_b", warnings=["5 % of it is doubtful"]), make_record("c")]
+    caption = next(line for line in to_latex(table(records)).splitlines() if "caption{" in line)
+    assert r"a\_b (16 bits): 5 \% of it is doubtful." in caption
+
+
 def test_numbers_that_print_alike_are_marked_alike(make_record) -> None:
     records = [make_record("a", value=0.70001), make_record("b", value=0.7), make_record("c", value=0.6)]
     found = lines(to_latex(table(records)))

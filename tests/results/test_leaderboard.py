@@ -28,7 +28,7 @@ HEADER = (
     "protocol,fingerprint,backbone,method,preset,bits,seeds,"
     "map_mean,map_std,map_worst_mean,map_worst_std,map_best_mean,map_best_std,"
     "precision@500_mean,precision@500_std,precision@1000_mean,precision@1000_std,precision@r2_mean,precision@r2_std,"
-    "rank,rank_last,rank_over,tuning,hparams,seconds_per_epoch,total_seconds,peak_memory_mb"
+    "rank,rank_last,rank_over,tuning,hparams,seconds_per_epoch,total_seconds,peak_memory_mb,queries_left_out,warnings"
 )
 
 
@@ -53,6 +53,32 @@ def test_one_row_a_setting_with_mean_spread_and_number_of_seeds(make_record) -> 
     assert row["map_std"] == pytest.approx(np.std(values, ddof=1))
     assert row["map_worst_mean"] == pytest.approx(np.mean(values) - 0.03)
     assert (row["seconds_per_epoch"], row["total_seconds"], row["peak_memory_mb"]) == (1.0, 9.0, 300.0)
+
+
+def test_warnings_mark_the_row_are_said_below_and_stand_in_the_csv(make_record) -> None:
+    left_out = {"selection": {"evaluation": {"queries_without_relevant": 16, "queries": 100}}}
+    one = "16 of 100 test queries have nothing relevant in database"
+    records = [
+        *seeds(make_record, "dsh", [0.4, 0.5], **left_out, warnings=[one, "mAP 0.4 is that of random codes (0.3)"]),
+        *seeds(make_record, "itq", [0.6, 0.7], **left_out, warnings=[one]),
+        *seeds(make_record, "lsh", [0.2, 0.3]),
+    ]
+    records[1] = records[1].model_copy(update={"warnings": [one, "mAP 0.5 is that of random codes (0.3)"]})
+    frame = table(records)
+    assert dict(zip(frame["method"], frame["warnings"], strict=True)) == {
+        "dsh": f"{one}; mAP 0.4 is that of random codes (0.3)",  # numbers of the seeds differ, the warning is one
+        "itq": one,
+        "lsh": "",
+    }
+    assert dict(zip(frame["method"], frame["queries_left_out"], strict=True))["itq"] == 16
+    lines = to_csv(frame).splitlines()
+    assert lines[1].endswith(f",16,{one}")
+    assert lines[3].endswith(",,")
+    (section,) = sections(frame)
+    assert [row[2] for row in section.rows] == ["itq !", "dsh !", "lsh"]
+    assert f"! itq (16 bits): {one}." in section.note
+    assert "! dsh (16 bits): " in section.note
+    assert f"! itq (16 bits): {one}." in to_markdown(frame)
 
 
 def test_anything_but_the_seed_makes_another_row(make_record) -> None:

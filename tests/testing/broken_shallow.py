@@ -136,3 +136,21 @@ class RefusesToCentreNot(Good):
         if not self.center:
             raise ValueError("center = False is not possible")
         super()._fit(X, y)
+
+
+class LeavesWhenBuilt(Good):
+    def __init__(self, bits: int = 32, random_state: int | None = None, center: bool = True) -> None:
+        raise SystemExit(3)
+
+
+class LeavesInFit(Good):
+    def _fit(self, X, y):
+        raise SystemExit("gone")
+
+
+class RaisesAnEventOfItsOwn(Good):
+    class Stop(BaseException):
+        pass
+
+    def _fit(self, X, y):
+        raise self.Stop("enough")

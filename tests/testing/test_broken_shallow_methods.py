@@ -71,6 +71,8 @@ def test_a_good_method_without_codes_passes_every_check(subject):
         ("FewerBitsThanAsked", "too_many_bits", "codes have shape (30, 4)"),
         ("TwoLinesForOneClass", "few_samples", "one class: the refusal is not one line"),
         ("NanForConstants", "repeated_samples", "not finite"),
+        ("LeavesInFit", "deterministic", "SystemExit: gone"),
+        ("RaisesAnEventOfItsOwn", "deterministic", "Stop: enough"),
     ],
 )
 def test_broken_classes_are_caught(subject, cls, check, reason):
@@ -78,6 +80,22 @@ def test_broken_classes_are_caught(subject, cls, check, reason):
     assert found.outcome == "fail"
     assert reason in found.reason
     assert result(subject("Good"), check).outcome != "fail"
+
+
+@pytest.mark.parametrize(
+    ("cls", "entry", "reason"),
+    [
+        ("Good", {"hparams": {"centre": False}}, "unexpected keyword argument 'centre'"),
+        ("Good", {"hparams": {"bits": 8}}, "multiple values for keyword argument 'bits'"),
+        ("LeavesWhenBuilt", {}, "SystemExit: 3"),
+    ],
+)
+def test_a_method_that_cannot_be_built_fails_its_checks_and_ends_nothing(subject, cls, entry, reason):
+    broken = subject(cls, **entry)
+    found = [run_check(check, broken) for check in checks_of(broken)]
+    reasons = {one.check: one.reason for one in found if one.outcome == "fail"}
+    assert reason in reasons["sklearn"]
+    assert reason in reasons["deterministic"]
 
 
 def test_what_is_not_defined_is_skipped_with_its_reason(subject):
