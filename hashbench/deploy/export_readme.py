@@ -15,9 +15,7 @@ def readme(manifest: Mapping[str, Any], *, paths: bool) -> str:
         "database_labels.npy  class ids, or a multi-hot matrix",
     ]
     if paths:
-        files.append(
-            "database_paths.txt   path of each code's image, one line per code, in the bytes of its name"
-        )
+        files.append("database_paths.txt   path of each code's image, one line per code, in the bytes of its name")
     if "index.faiss" not in left_out:
         files.append("index.faiss          the same codes as faiss.IndexBinaryFlat")
     if "encoder.pt2" not in left_out:
