@@ -62,6 +62,16 @@ def test_one_sample_an_atom_and_repeated_samples():
     assert np.isfinite(repeated).all()
 
 
+def test_an_atom_that_nobody_uses_becomes_the_direction_of_the_worst_sample():
+    samples = np.zeros((21, 4))
+    samples[:20, 0] = np.arange(1, 21)
+    samples[20, 2] = 3.0  # not among the first atoms with this seed, and at a right angle to them
+    first = ksvd(samples, 2, 1, 0, np.random.default_rng(0))
+    np.testing.assert_array_equal(first, [[1, 1], [0, 0], [0, 0], [0, 0]])
+    found = ksvd(samples, 2, 1, 1, np.random.default_rng(0))
+    np.testing.assert_allclose(np.abs(found), [[1, 0], [0, 0], [0, 1], [0, 0]], atol=1e-12)
+
+
 def test_too_few_samples_are_refused():
     samples = np.ones((5, 4))
     samples[2:] = 0

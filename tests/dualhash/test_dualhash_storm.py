@@ -220,3 +220,14 @@ def test_the_lbfgs_way_of_calling_it_is_refused_with_the_right_loop():
 
 def test_registered_and_asks_for_a_closure():
     assert OPTIMIZERS.get("StoRM").uses_closure
+
+
+def test_plain_sgd_needs_no_closure_and_keeps_no_second_point():
+    point = start()
+    optimizer, before = StoRM([point], lr=0.1, a=1.0), point.detach().clone()
+    for _ in range(3):
+        point.grad = torch.ones(SIZE, dtype=torch.float64)
+        optimizer.step()
+    torch.testing.assert_close(point.detach(), before - 0.3)
+    assert set(optimizer.state[point]) == {"estimate"}
+    assert optimizer.inertia() == 0

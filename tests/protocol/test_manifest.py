@@ -57,6 +57,8 @@ def test_both_formats_have_one_checksum(tmp_path):
     np.savez(tmp_path / "a.npz", **{role: np.array(rows, dtype=np.uint8) for role, rows in ROWS.items()})
     (tmp_path / "a.json").write_text(json.dumps(ROWS))
     assert read_manifest(str(tmp_path / "a.npz")).checksum == read_manifest(str(tmp_path / "a.json")).checksum
+    (tmp_path / "b.json").write_text(json.dumps(ROWS), encoding="utf-8-sig")  # as some editors save it
+    assert read_manifest(str(tmp_path / "b.json")).checksum == read_manifest(str(tmp_path / "a.json")).checksum
 
 
 @pytest.mark.parametrize(
