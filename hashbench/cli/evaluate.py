@@ -12,7 +12,7 @@ import typer
 
 from hashbench.cli.code_files import ARRAYS, read_code_arrays
 from hashbench.cli.options import AsJson, Imports, Plugins
-from hashbench.cli.say import put
+from hashbench.cli.say import put, say
 
 _ONE = "a .npy file, or its name in CODES"
 
@@ -92,10 +92,9 @@ def evaluate(
     else:
         _print(result.metrics, info)
     if info.get("queries_are_database"):
-        typer.echo(
+        say(
             "note: queries and database are the same items, so each query finds itself first, which raises every "
-            "number; --leave-one-out leaves it out",
-            err=True,
+            "number; --leave-one-out leaves it out"
         )
 
 

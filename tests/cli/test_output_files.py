@@ -77,7 +77,7 @@ def test_a_working_folder_that_is_gone_is_one_line(cli, tmp_path: Path, monkeypa
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
-    assert_refused(cli(*words), "the working folder cannot be used", "No such file")
+    assert_refused(cli(*words), "the working folder has been deleted")
 
 
 def test_a_linked_folder_of_runs_is_filled_and_found(cli, tmp_path: Path) -> None:

@@ -251,7 +251,6 @@ def test_a_square_matrix_is_said_to_be_taken_as_it_is(load):
         (IDS * 1e19, "float64 does not tell ids such as 1e+19 (row 1) from its neighbours"),
         (IDS + 2.0**53, "does not tell ids such as 9007199254740992 (row 0)"),
         ((IDS + 2**24).astype(np.float32), "float32 does not tell ids such as 16777216 (row 0)"),
-        (np.array([b"\xff"] * 12), "bytes that are no UTF-8"),
         (np.empty((12, 0)), "labels of shape (12, 0) hold nothing"),
     ],
 )
