@@ -182,7 +182,7 @@ def test_small_conv_learns_digits():
     [
         (lambda: ResNet(34), ["18, 50", "34"]),
         (lambda: SqueezeNet("2_0"), ["1_0, 1_1", "2_0"]),
-        (lambda: SmallConv(widths=(8, 0)), ["at least 1", "[3, 8, 0, 256]"]),
+        (lambda: SmallConv(widths=(8, 0)), ["from 1 to 65536", "[3, 8, 0, 256]"]),
         (lambda: TimmModel("mobilenetv2_10"), ["mobilenetv2_10'", "Did you mean", "mobilenetv2_100"]),
         (lambda: TimmModel("test_resnet", colour=3), ["test_resnet", "colour"]),
     ],

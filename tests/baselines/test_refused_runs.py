@@ -24,7 +24,7 @@ CASES = [
     ("psh", "one class", 4, [], "all samples share a label"),
     ("ldahash", "one class", 4, [], "all samples share a label"),
     ("mdshc", "one class", 4, [], "1 class leaves nothing to separate"),
-    ("psh", "all different", 4, [], "no two samples share a label"),
+    ("psh", "all different", 4, [], "there is nothing to measure"),
     ("greedyhash", "several labels", 4, [], "not defined for samples with several labels"),
     ("class_codes", "several labels", 4, ["mode=hard"], "mode hard picks one class per sample"),
     ("dualhash_stom", "plain", 12, [], "12 bits need as many features and samples"),

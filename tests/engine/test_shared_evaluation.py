@@ -18,7 +18,7 @@ from hashbench.data import BatchLoader, DataTable, DeviceTransform
 from hashbench.engine import evaluator as evaluator_module
 from hashbench.engine import feed as feed_module
 from hashbench.engine.distributed import rank
-from hashbench.engine.encoding import KEPT_OUTPUTS, encode
+from hashbench.engine.encoding import KEPT_OUTPUTS, NotFiniteError, encode
 from hashbench.engine.evaluator import RetrievalEvaluator
 from hashbench.engine.feed import FrozenFeed
 from hashbench.engine.loops import ShallowFitLoop
@@ -27,7 +27,7 @@ from hashbench.engine.retrieval_loops import RetrievalLoaders, RetrievalTestLoop
 from hashbench.engine.shallow import ShallowLearner, ShallowModel
 from hashbench.engine.state import TrainingState
 from hashbench.errors import RunFailedError, UserError
-from hashbench.evaluation import EvaluationInputError, code_quality, evaluate, unpack_codes
+from hashbench.evaluation import code_quality, evaluate, unpack_codes
 from hashbench.evaluation import cosine as cosine_module
 from hashbench.models import DeepMethod, HashNetwork, ShallowMethod
 
@@ -237,7 +237,7 @@ def encode_with_fault(fault: str) -> None:
 @pytest.mark.parametrize(
     ("fault", "kind", "words"),
     [
-        ("NaN", EvaluationInputError, "outputs hold NaN"),
+        ("NaN", NotFiniteError, "outputs hold NaN"),
         ("a column", RunFailedError, "outputs have 19 columns where 20 bits were asked for"),
     ],
 )

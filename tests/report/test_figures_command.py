@@ -36,8 +36,8 @@ def store(root: Path, method: str = "dsh", bits: int = 8, seed: int = 0, **chang
     with folder.claim():
         folder.write_spec({})
         codes = RunCodes(
-            query_codes=rng.integers(0, 256, (4, 1), dtype=np.uint8),
-            database_codes=rng.integers(0, 256, (9, 1), dtype=np.uint8),
+            query_codes=rng.integers(0, 2 ** min(bits, 8), (4, 1), dtype=np.uint8),
+            database_codes=rng.integers(0, 2 ** min(bits, 8), (9, 1), dtype=np.uint8),
             query_labels=np.arange(4) % 3,
             database_labels=np.arange(9) % 3,
             query_index=np.arange(4),
