@@ -108,6 +108,8 @@ class Registry(_mmengine.Registry):
             return catalog.load_class(self.section, key)
         if self.parent is None:
             return None
+        import mmengine.runner  # noqa: F401 - registers mmengine's own names; only here, since it takes seconds
+
         try:
             return super().get(key)
         except RuntimeError:  # so mmengine says that there is none

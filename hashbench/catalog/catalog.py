@@ -193,7 +193,7 @@ class Catalog:
         module_name, _, class_name = entry.class_path.partition(":")
         try:
             target = getattr(importlib.import_module(module_name), class_name)
-        except UserError:
+        except (UserError, MemoryError):
             raise
         except (Exception, SystemExit) as error:  # a plugin may fail in any way while it is imported, or leave
             reason = f"{type(error).__name__}: {error}".splitlines()[0]

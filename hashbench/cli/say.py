@@ -13,7 +13,7 @@ import sys
 from contextlib import suppress
 from typing import Literal, TextIO
 
-from hashbench.errors import one_line
+from hashbench.errors import LONGEST, one_line
 from hashbench.foreign_text import encodable, visible
 
 Name = Literal["stdout", "stderr"]
@@ -26,17 +26,14 @@ def put(text: str = "") -> None:
     write("stdout", visible(f"{text}\n"))
 
 
-_MAY_QUOTE = ("warning: ", "error: ")
-
-
 def say(text: str) -> None:
     """Print a line of progress on standard error, at once."""
     write("stderr", f"{as_line(text)}\n")
 
 
 def as_line(text: str) -> str:
-    """As a terminal can show it. A warning or an error, which may quote anything, is one line of limited length."""
-    return one_line(text) if text.startswith(_MAY_QUOTE) else visible(text)
+    """As a terminal can show it. A message, and what is too long for one, is cut to the length of one."""
+    return one_line(text) if text.startswith(("warning: ", "error: ")) or len(text) > LONGEST else visible(text)
 
 
 def write(name: Name, text: str) -> None:

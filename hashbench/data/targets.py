@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hashbench.errors import UserError
+from hashbench.errors import UserError, shown
 
 
 class Targets(NamedTuple):
@@ -89,12 +89,21 @@ def _whole(values: np.ndarray, where: str) -> np.ndarray:
     return values.astype(np.int64)
 
 
-def _words(values: np.ndarray) -> np.ndarray:
-    return np.char.strip(_decoded(values) if values.dtype.kind == "S" else values)
+def _words(values: np.ndarray, where: str) -> np.ndarray:
+    """Strings of any kind as text, without the blanks that matrices of characters are filled up with."""
+    text = _decoded(values) if values.dtype.kind == "S" else values
+    names = np.unique(text)
+    bare, times = np.unique(np.char.strip(names), return_counts=True)
+    if len(bare) < len(names):
+        raise UserError(
+            f"{where}: labels differ in blanks at their ends alone, as {shown(str(bare[times > 1][0]))} does: make "
+            "them equal, or name them otherwise"
+        )
+    return np.char.strip(text)
 
 
 def _encode_ids(values: np.ndarray, where: str) -> Targets:
-    values = _words(values) if values.dtype.kind in "US" else _whole(values, where)
+    values = _words(values, where) if values.dtype.kind in "US" else _whole(values, where)
     names, ids = np.unique(values, return_inverse=True)
     return Targets(ids.reshape(-1).astype(np.int64), len(names), tuple(str(name) for name in names))
 

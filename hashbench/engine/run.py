@@ -208,7 +208,8 @@ def _refuse_to_resume(spec: RunSpec, folder: RunFolder, identity: dict[str, Any]
     for other in RunFolder.all_begun(
         spec.out, protocol=spec.protocol, method=spec.method, bits=spec.bits, seed=spec.seed
     ):
-        other.check_spec(identity)
+        if _another(other, identity):
+            other.check_spec(identity)
     raise UserError(f"there is no run to resume in {folder.path}: start it without --resume")
 
 
