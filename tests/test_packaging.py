@@ -16,7 +16,7 @@ import hashbench
 REPOSITORY = Path(__file__).parents[1]
 FOLDERS = ("hashbench", "baselines", "plugins")
 OWN = {"hashbench", "hashbench_baselines", "hashbench_dualhash"}
-BROUGHT = {"llvmlite": "numba", "pydantic_core": "pydantic", "triton": "torch"}
+BROUGHT = {"huggingface_hub": "timm", "llvmlite": "numba", "pydantic_core": "pydantic", "triton": "torch"}
 """Packages that a declared one brings in the version that fits it."""
 PROJECT = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
 

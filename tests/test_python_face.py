@@ -199,7 +199,7 @@ def test_a_sweep_says_that_it_uses_finished_runs_of_a_notebooks_class(as_before,
         (lambda: hashbench.sweep(["lsh"], executor="lcoal"), "Did you mean local"),
         (lambda: hashbench.load_results("nowhere"), "no such folder"),
         (lambda: hashbench.open_run("nowhere"), "no such folder"),
-        (lambda: hashbench.tune("dsh", trials=0), "at least one"),
+        (lambda: hashbench.tune("dsh", trials=0), "a number from 1 to 100,000"),
         (lambda: hashbench.tune("dsh", search={"alpha": {"normal": [0, 1]}}), "expected 'KEY=log"),
     ],
 )

@@ -91,7 +91,7 @@ def test_it_is_listed_and_shown_and_its_options_are_checked(cli, page):
             "class Mine:\n    def __init__(self, jobs, device): ...\n    def start(self): ...",
             "no wait and no __enter__ and no __exit__",
         ),
-        ("def Mine(jobs, device): ...", "my_executors:Mine is no executor"),
+        ("def Mine(jobs, device): ...", "my_executors:Mine is a function; an executor is a subclass of"),
         (
             "from hashbench.sweeps.executors.inline import InlineExecutor\n\n\nclass Mine(InlineExecutor):\n"
             "    def __init__(self, workers): ...",
