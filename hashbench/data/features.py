@@ -19,7 +19,6 @@ from hashbench.data.array_names import (
     last_word,
     role_and_rest,
 )
-from hashbench.data.array_names import ROLE_NAMES as ROLE_NAMES
 from hashbench.data.file_split import SplitArrayError, find_split
 from hashbench.data.table import DataTable
 from hashbench.data.upright import OrientationError, upright

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hashbench.data.array_names import ARRAY_ROLES, INDEX_WORDS, ROLES, SPLIT_NAMES, last_word, role_and_rest
+from hashbench.data.array_names import INDEX_WORDS, ROLES, SPLIT_NAMES, last_word, role_and_rest
+from hashbench.data.role_names import ROLE_NAMES
 from hashbench.data.targets import is_vector
 
 
@@ -62,7 +63,7 @@ def _words(array: np.ndarray) -> np.ndarray:
 def _by_words(name: str, of_rows: np.ndarray) -> tuple[dict[str, np.ndarray], list[str]] | None:
     """Rows by role, and what is left out; None where the words are no roles."""
     known = [str(word) for word in np.unique(of_rows)]
-    roles = {word: ARRAY_ROLES[word] for word in known if word in ARRAY_ROLES}
+    roles = {word: ROLE_NAMES[word] for word in known if word in ROLE_NAMES}
     others = [word for word in known if word not in roles]
     if not {"train", "test"} <= set(roles.values()):
         if roles and (last_word(name) in SPLIT_NAMES or not others):

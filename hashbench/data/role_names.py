@@ -6,18 +6,29 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from hashbench.data.features import ROLE_NAMES
-
-_ROLES = {
-    **ROLE_NAMES,
+ROLE_NAMES = {
+    "train": "train",
     "training": "train",
+    "trn": "train",
+    "tr": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
     "dev": "validation",
+    "database": "database",
+    "db": "database",
+    "retrieval": "database",
     "gallery": "database",
-    "base": "database",
+    "test": "test",
     "testing": "test",
+    "tst": "test",
+    "te": "test",
+    "query": "test",
     "queries": "test",
-    "probe": "test",
 }
+"""Words for the roles, of files, folders and arrays."""
+_ROLES = {**ROLE_NAMES, "base": "database", "probe": "test"}
+"""Within the names of arrays, where words stand together as in `XTest`, the last two would be found too often."""
 _PATHS = frozenset(("image", "images", "img", "imgs", "path", "paths", "file", "files", "filename", "filenames"))
 _LABELS = frozenset(("label", "labels", "target", "targets"))
 _FILLERS = frozenset(("set", "split", "list", "lists", "data", "part", "onehot"))

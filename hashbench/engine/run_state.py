@@ -12,7 +12,10 @@ from hashbench.results.layout import method_dir_name, protocol_dir_name
 
 
 def folder_of(spec: RunSpec, fingerprint: str) -> RunFolder:
-    """Where the run was begun, else its place: data of one's own have a folder for each content."""
+    """Where the run was begun, else its place.
+
+    A protocol that draws its split is for data of one's own, which its name does not tell: each content has a folder.
+    """
     begun = find_run(spec.out, spec.identity(), fingerprint)
     if begun is not None:
         return begun
@@ -27,7 +30,17 @@ def folder_of(spec: RunSpec, fingerprint: str) -> RunFolder:
 
 
 def check_state(folder: RunFolder, identity: dict[str, Any], resume: bool | None) -> bool:
-    """Refuse to mix runs; note what this run is where nothing was begun. Returns whether there is one to go on with."""
+    """Refuse to mix runs; note what this run is where nothing was begun.
+
+    Args:
+        resume: as of `hashbench.engine.run.run`.
+
+    Returns:
+        Whether there is a run to go on with.
+
+    Raises:
+        UserError: the folder holds another run, or this one and nobody asked to go on with it.
+    """
     begun = folder.state != "absent"
     if begun and resume is False:
         if other := _another(folder, identity):
@@ -45,18 +58,15 @@ def check_state(folder: RunFolder, identity: dict[str, Any], resume: bool | None
 
 
 def refuse_to_overwrite_another(folder: RunFolder, identity: dict[str, Any]) -> None:
+    """--overwrite deletes the run that is asked for, and no other that lies in its place.
+
+    Raises:
+        UserError: names what differs.
+    """
     if folder.state != "absent" and (other := _another(folder, identity)):
         raise UserError(
             f"--overwrite: {folder.path} holds another run: {other}. Give another --out, or delete that folder"
         )
-
-
-def _another(folder: RunFolder, identity: dict[str, Any]) -> str:
-    """What a begun run differs in from this one; nothing where it is this one, or nobody can say which it is."""
-    try:
-        return folder.differs_from(identity)
-    except UserError:  # spec.json is missing or corrupt: to do it again is then the way out
-        return ""
 
 
 def refuse_to_resume(spec: RunSpec, folder: RunFolder, identity: dict[str, Any]) -> None:
@@ -67,3 +77,11 @@ def refuse_to_resume(spec: RunSpec, folder: RunFolder, identity: dict[str, Any])
         if _another(other, identity):
             other.check_spec(identity)
     raise UserError(f"there is no run to resume in {folder.path}: start it without --resume")
+
+
+def _another(folder: RunFolder, identity: dict[str, Any]) -> str:
+    """What a begun run differs in from this one; nothing where it is this one, or nobody can say which it is."""
+    try:
+        return folder.differs_from(identity)
+    except UserError:  # spec.json is missing or corrupt: to do it again is then the way out
+        return ""
