@@ -141,7 +141,7 @@ def _own_split(entry: SplitEntry, table: LabelledRows) -> Split:
     roles = {role: np.asarray(rows) for role, rows in (table.split or {}).items()}
     name = f"that {table.name} brings"
     _check_roles(roles, f"the split {name}")
-    missing = [role for role in ("train", "test") if role not in roles]
+    missing = [role for role in ("train", "test") if not len(roles.get(role, ()))]
     if missing:
         raise UserError(f"the split {name} has no {' and no '.join(missing)}; add it, or use a split manifest")
     database_given = "database" in roles

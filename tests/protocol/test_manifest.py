@@ -227,6 +227,13 @@ def test_table_s_own_split_must_have_queries(make_table):
         load_split(fractions(), make_table(LABELS, split={"train": np.arange(5)}))
 
 
+@pytest.mark.parametrize("role", ["train", "test"])
+def test_part_without_rows_is_as_one_that_is_missing(make_table, role):
+    own = {"train": np.arange(4), "test": np.arange(4, 6)} | {role: np.arange(0)}
+    with pytest.raises(UserError, match=f"the split that mine brings has no {role}"):
+        load_split(fractions(), make_table(LABELS, split=own))
+
+
 def test_roles_of_a_table_s_own_split_are_known(make_table):
     rows = {"train": np.arange(5), "test": np.arange(5, 9)}
     with pytest.raises(UserError, match=r"the split that mine brings: unknown role 'valid'\. Did you mean validation"):
