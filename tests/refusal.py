@@ -21,3 +21,10 @@ def assert_refused(result: tuple[int, str, str], *words: str) -> None:
     assert line.isprintable(), line
     for word in words:
         assert word in line, line
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, which is one line."""
+    text = str(error)
+    assert "\n" not in text
+    return text

@@ -75,9 +75,12 @@ def test_the_model_of_timm_is_looked_into(tmp_path):
 
 
 def test_what_has_statistics_and_what_is_new_trains(tmp_path):
-    build(tmp_path, a_trained_state(), trained=True)
-    build_backbone(SmallConv, in_shape=(3, 8, 8), hparams=SMALL, trained=True)
+    loaded = build(tmp_path, a_trained_state(), trained=True)
+    new = build_backbone(SmallConv, in_shape=(3, 8, 8), hparams=SMALL, trained=True)
     torch.save(AlexNet().state_dict(), tmp_path / "plain.pth")  # the batch norms are added to it
-    build_backbone(
+    widened = build_backbone(
         AlexNet, in_shape=(3, 63, 63), hparams={"batch_norm": True}, weights=tmp_path / "plain.pth", trained=True
     )
+    for built, source in ((loaded, True), (new, False), (widened, True)):
+        assert (built.report is not None) == source
+        assert all(parameter.requires_grad for parameter in built.module.parameters())

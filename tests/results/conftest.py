@@ -1,12 +1,15 @@
-"""Programs in processes of their own."""
+"""A run's folder, and programs in processes of their own."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from hashbench.results.folder import RunFolder
 
 
 @pytest.fixture
@@ -24,3 +27,9 @@ def start_python() -> Any:
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    """Where a run would lie; nothing is there yet."""
+    return RunFolder.at(tmp_path / "runs", "digits", "dsh", 16, 0)
