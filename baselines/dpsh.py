@@ -21,13 +21,14 @@ class DPSH(DeepMethod):
 
         mean over pairs i != j of [log(1 + e^Theta_ij) - s_ij Theta_ij]  +  eta * mean over i of ||sgn(u_i) - u_i||^2,
 
-    so `eta` here is the paper's divided by N, and by default it weighs the mean over bits. The authors' group (its PyTorch version, jiangqy/DPSH-pytorch) has
-    lambda = 50 with N = 5,000 training images and divides as above, but takes the gradient of a pair from one of its
-    sides only: in the preset `paper` eta is 2 * 50 / 5,000 and the rate half of theirs, which makes the same steps.
+    so `eta` here is the paper's divided by N, and by default it weighs the mean over bits. The authors' group (its
+    PyTorch version, jiangqy/DPSH-pytorch) has lambda = 50 with N = 5,000 training images and divides as above, but
+    takes the gradient of a pair from one of its sides only: in the preset `paper` eta is 2 * 50 / 5,000 and the rate
+    half of theirs, which makes the same steps.
 
     Args:
-        max_logit: Theta of two equal codes in {-1, +1}^K, the same at every length; 8 is the paper's at 16 bits. Outputs
-            are not bounded, and the quantisation term draws them there.
+        max_logit: Theta of two equal codes in {-1, +1}^K, the same at every length; 8 is the paper's at 16 bits.
+            Outputs are not bounded, and the quantisation term draws them there.
         scale: Theta = scale * <u_i, u_j>; None: max_logit / K. The paper has 1/2, whose logits reach K/2 and saturate
             for long codes.
         eta: weight of the quantisation term; 0.1 as in swuxyj/DeepHash-pytorch, which averages over bits too.

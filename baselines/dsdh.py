@@ -27,9 +27,9 @@ class DSDH(DeepMethod):
     What the network minimises is an estimate of J / N^2 with the paper's weights: a mean over pairs, and eta / N times
     the mean over samples of |b_i - u_i|^2. W and B do not depend on that scale.
 
-    The paper's T = <u_i, u_j> / 2 reaches K/2, and its pull grows as K. By default neither depends on the length: T reaches
-    `max_logit`, and the mean over samples and bits of (b - u)^2 has the weight that the paper's eta gives it at 16 bits
-    and N = 5,000.
+    The paper's T = <u_i, u_j> / 2 reaches K/2, and its pull grows as K. By default neither depends on the length: T
+    reaches `max_logit`, and the mean over samples and bits of (b - u)^2 has the weight that the paper's eta gives it at
+    16 bits and N = 5,000.
 
     Partners of a sample in the likelihood are all training samples at their last known codes ('bank', the authors') or
     the batch ('batch'); itself is among them, in a batch at weight 1 / b instead of 1 / N. The bank carries no

@@ -28,8 +28,8 @@ class DTSH(DeepMethod):
     each of 9 other classes a query. In the same way their step 5e-4 / N with N = 5,000 is a rate of 0.0045.
 
     Args:
-        max_logit: Theta of two equal codes in {-1, +1}^K, the same at every length; 8 is the paper's at 16 bits. Outputs
-            are not bounded, and the quantisation term draws them there.
+        max_logit: Theta of two equal codes in {-1, +1}^K, the same at every length; 8 is the paper's at 16 bits.
+            Outputs are not bounded, and the quantisation term draws them there.
         scale: Theta = scale * <u_i, u_j>; None: max_logit / K. 1/2 in the paper, 1 in swuxyj/DeepHash-pytorch and in
             DualHash's runs.
         margin_share: a as a share of the Theta of equal codes; 1 is K/2 at the paper's scale, as in the authors' code.

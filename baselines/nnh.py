@@ -25,8 +25,8 @@ class NNH(DeepMethod):
     """NNH. Weights start from PyTorch's default for linear layers.
 
     Args:
-        margin_share: m / sqrt(2 K), the distance of codes half of whose bits are different; 0.5 is about the m = 5 of the
-            comparison at its 48 and 64 bits.
+        margin_share: m / sqrt(2 K), the distance of codes half of whose bits are different; 0.5 is about the m = 5 of
+            the comparison at its 48 and 64 bits.
         margin: m > 0 of the loss itself; None: by margin_share. Codes lie in [-1, 1]^K, so distances are at most
             2 sqrt(K).
         layers: tanh layers, 3 as in the comparison: in_features -> K, then K -> K.
