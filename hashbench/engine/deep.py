@@ -22,7 +22,7 @@ from hashbench.engine.epoch import Training
 from hashbench.engine.feed import Feed
 from hashbench.engine.learner import Given, Learner, not_built
 from hashbench.engine.model import DeepModel
-from hashbench.engine.optim import build_optimizer, build_schedule
+from hashbench.engine.optim import build_optimizer, build_schedule, resumable
 from hashbench.engine.reporter import Reporter
 from hashbench.errors import UserError
 from hashbench.models import HashNetwork
@@ -88,7 +88,8 @@ class DeepLearner(Learner):
     def restore(self, saved: dict[str, Any]) -> None:
         """Weights, state of the optimizer and of the schedules."""
         self.model.load_state_dict(saved["state_dict"])
-        self.training.optimizer.load_state_dict(saved["optimizer"])
+        optimizer = self.training.optimizer
+        optimizer.load_state_dict(resumable(saved["optimizer"], optimizer))
         for schedule, state in zip(self.schedules, saved["schedulers"], strict=True):
             schedule.load_state_dict(state)
 
