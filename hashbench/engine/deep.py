@@ -24,6 +24,7 @@ from hashbench.engine.learner import Given, Learner, not_built
 from hashbench.engine.model import DeepModel
 from hashbench.engine.optim import build_optimizer, build_schedule, resumable
 from hashbench.engine.reporter import Reporter
+from hashbench.engine.standardizing import learn
 from hashbench.errors import UserError
 from hashbench.models import HashNetwork
 from hashbench.paths import is_file
@@ -66,8 +67,9 @@ class DeepLearner(Learner):
         }
 
     def begin(self, feed: Feed, rows: np.ndarray) -> dict[str, Any]:
-        """Optimizer, schedules and shuffled batches."""
+        """Optimizer, schedules and shuffled batches; mean and deviation of the features where they are standardised."""
         epochs = self.spec.settings.epochs
+        learn(self.model.network.backbone, feed, rows)
         optimizer = build_optimizer(self.spec.optimizer, self.model.network, self.catalog)
         self.training = Training(self.model, optimizer, feed, rows, epochs=epochs, seed=self.spec.seed)
         self.schedules = build_schedule(self.spec.schedule, optimizer, epochs, len(self.training.loader), self.catalog)
