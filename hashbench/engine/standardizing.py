@@ -38,10 +38,9 @@ def learn(module: nn.Module | None, feed: Feed, rows: np.ndarray) -> None:
     """
     if not isinstance(module, Standardize):
         return
-    found = None
+    loader, found = feed.ordered(rows), None
     with failing_together():
         if rank() == 0:
-            loader = feed.ordered(rows)
             name = (json.dumps(feed.content(), sort_keys=True), rows.tobytes())
             found = kept(_KNOWN, name, lambda: mean_and_deviation(lambda: (data["inputs"] for data in loader)))
     found = from_first(found)
