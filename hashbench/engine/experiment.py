@@ -15,6 +15,7 @@ import torch
 from hashbench.backbones.build import BuiltBackbone, build_backbone
 from hashbench.backbones.checksum import state_checksum
 from hashbench.backbones.identity import Identity
+from hashbench.backbones.packaged import packaged_weights
 from hashbench.catalog import BackboneEntry, Catalog, ProtocolEntry
 from hashbench.catalog.request import RunSpec, check_device_name
 from hashbench.data import DataTable, DeviceTransform
@@ -207,7 +208,7 @@ def _what_methods_share(spec: RunSpec, catalog: Catalog) -> _Shared:
         in_shape=transforms.shape,
         hparams={**entry.hparams, **settings.backbone_hparams},
         pretrained=settings.pretrained,
-        weights=spec.weights,
+        weights=_weights(spec, entry),
         seed=spec.seed,
         trained=not settings.frozen and catalog.method(spec.method).kind == "deep",
     )
@@ -236,8 +237,16 @@ def _check_backbone(spec: RunSpec, entry: BackboneEntry, table: DataTable) -> No
     name = spec.settings.backbone
     if table.kind == "feature" and entry.inputs == "image":
         raise UserError(f"data set {table.name} holds features, backbone {name} takes images: use --backbone identity")
-    if spec.settings.pretrained and spec.weights is None and not entry.download:
+    if spec.settings.pretrained and spec.weights is None and entry.needs_file:
         raise UserError(f"backbone {name} has no weights to download: give --weights FILE")
+
+
+def _weights(spec: RunSpec, entry: BackboneEntry) -> Path | None:
+    """The file of weights: the one that was given, else that of an installed package, else none."""
+    if spec.weights is not None or not spec.settings.pretrained or entry.package is None:
+        return spec.weights
+    found = entry.package
+    return packaged_weights(found.name, found.file, found.sha256, backbone=spec.settings.backbone)
 
 
 class _Transforms:
@@ -245,6 +254,7 @@ class _Transforms:
 
     def __init__(self, table: DataTable, entry: BackboneEntry, settings: ProtocolEntry, channels_last: bool) -> None:
         self._kind, self._mean, self._std, self._channels_last = table.kind, entry.mean, entry.std, channels_last
+        self._interpolation = entry.interpolation
         self._size = None
         self.shape = tuple(table.inputs.shape[1:])
         if table.kind == "image":
@@ -255,7 +265,13 @@ class _Transforms:
     def make(self, augment: Literal["none", "flip", "crop_flip"]) -> DeviceTransform:
         """A transform with this augmentation."""
         return DeviceTransform(
-            self._kind, self._size, augment, self._mean, self._std, channels_last=self._channels_last
+            self._kind,
+            self._size,
+            augment,
+            self._mean,
+            self._std,
+            interpolation=self._interpolation,
+            channels_last=self._channels_last,
         )
 
 
