@@ -18,6 +18,7 @@ from hashbench.backbones.identity import Identity
 from hashbench.backbones.packaged import packaged_weights
 from hashbench.catalog import BackboneEntry, Catalog, ProtocolEntry
 from hashbench.catalog.request import RunSpec, check_device_name
+from hashbench.catalog.schema import unversioned
 from hashbench.data import DataTable, DeviceTransform
 from hashbench.data.load import load_table
 from hashbench.data.signature import signature
@@ -214,7 +215,7 @@ def _what_methods_share(spec: RunSpec, catalog: Catalog) -> _Shared:
     )
     facts = description(
         settings,
-        name=spec.protocol,
+        name=unversioned(spec.protocol),
         data_checksum=table.checksum,
         split_checksum=roles.split_checksum,
         weights_checksum=backbone.weights_checksum,
