@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import chain
+from typing import Any
 
 from torch import Tensor
 
@@ -48,10 +48,9 @@ class EfficientNetLite(TimmModel):
     def _timm_names(self) -> dict[str, str]:
         """The other family's name of every layer -> timm's."""
         names = dict(_AROUND)
-        places = chain.from_iterable(
-            ((f"blocks.{s}.{b}", block) for b, block in enumerate(stage)) for s, stage in enumerate(self.model.blocks)
-        )
-        for number, (place, block) in enumerate(places):
+        stages: Any = self.model.blocks
+        blocks = [(f"blocks.{s}.{b}", block) for s, stage in enumerate(stages) for b, block in enumerate(stage)]
+        for number, (place, block) in enumerate(blocks):
             layers = _EXPANDED if hasattr(block, "conv_pwl") else _NOT_EXPANDED
             names |= {f"_blocks.{number}.{theirs}": f"{place}.{ours}" for theirs, ours in layers.items()}
         return names

@@ -145,6 +145,7 @@ class BackboneEntry(ClassEntry):
     )
     package: PackagedWeights | None = Field(None, description="an installed package that has the pretrained weights")
     interpolation: Literal["bilinear", "bicubic"] = Field("bilinear", description="how images are resized for it")
+    channels_last: bool = Field(False, description="whether it trains faster in that memory layout; results are equal")
     mean: list[float] = Field(default_factory=lambda: [0.485, 0.456, 0.406])
     std: list[float] = Field(default_factory=lambda: [0.229, 0.224, 0.225])
 

@@ -146,7 +146,9 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter, *, features: bo
         feed = _frozen(feed, backbone, spec, entry)
         backbone = Identity(int(backbone.out_features)).to(device)  # type: ignore[arg-type]
 
-    learner = build_learner(Given(spec, catalog, method_class, backbone, table, len(roles.train), device, reporter))
+    layout = _channels_last(spec, entry)
+    given = Given(spec, catalog, method_class, backbone, table, len(roles.train), device, layout, reporter)
+    learner = build_learner(given)
     warnings = (*found.warnings, *repeated_rows(table, shared.split))
     experiment = Experiment(spec, roles, feed, learner, device, shared.description, catalog, warnings, found.chance)
     if features:
@@ -203,7 +205,7 @@ def _what_methods_share(spec: RunSpec, catalog: Catalog) -> _Shared:
     roles = Roles(table, split)
     entry = catalog.backbone(settings.backbone)
     _check_backbone(spec, entry, table)
-    transforms = _Transforms(table, entry, settings, channels_last=spec.channels_last or settings.frozen)
+    transforms = _Transforms(table, entry, settings, channels_last=_channels_last(spec, entry) or settings.frozen)
     backbone = build_backbone(
         catalog.load_class("backbones", settings.backbone),
         in_shape=transforms.shape,
@@ -248,6 +250,16 @@ def _weights(spec: RunSpec, entry: BackboneEntry) -> Path | None:
         return spec.weights
     found = entry.package
     return packaged_weights(found.name, found.file, found.sha256, backbone=spec.settings.backbone)
+
+
+def _channels_last(spec: RunSpec, entry: BackboneEntry) -> bool:
+    """Whether what is trained is kept in that layout: as asked for, else where the backbone is faster so.
+
+    CPUs and NVIDIA's GPUs are; of other devices it is not known.
+    """
+    if spec.channels_last is not None:
+        return spec.channels_last
+    return entry.channels_last and spec.device.partition(":")[0] in ("auto", "cpu", "cuda")
 
 
 class _Transforms:
