@@ -83,6 +83,15 @@ def checked(entry: Mapping[str, list[Any]], where: str) -> tuple[str, list[Any]]
     return kind, options
 
 
+def has_space(catalog: Catalog, method: str) -> bool:
+    """Whether there is something to search for a method without a word of `--search`: what a table's search skips else.
+
+    Raises:
+        UserError: no such method.
+    """
+    return bool(catalog.method(method).search)
+
+
 def with_changes(
     catalog: Catalog, method: str, words: Sequence[str], recipe: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, dict[str, list[Any]]]:
@@ -110,6 +119,10 @@ def with_changes(
         space[name] = {kind: [parse_sets([f"{name}={value}"], "--search")[name] for value in values]}
         for value in space[name][kind]:
             check_hyper_parameters(catalog, method, {name: value}, recipe, "--search")
+    if not space and not defaults and catalog.method(method).kind == "shallow":
+        raise UserError(
+            f"method {method} has no hyper-parameters: there is nothing to tune: run it as it is"
+        )
     if not space:
         raise UserError(
             f"method {method} has no search space in its registry entry: give one with --search 'KEY=log LOW HIGH'"
