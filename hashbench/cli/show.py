@@ -79,6 +79,8 @@ def _show_method(catalog: Catalog, name: str, entry: MethodEntry) -> None:
         put(f"  trained by {' or '.join(entry.optimizers)} only")
     if entry.search:
         put(f"  search     {_text(entry.search)}")
+    elif entry.kind == "shallow" and not defaults:
+        put("  search     none: it has no hyper-parameters, so there is nothing to tune")
     for preset, changes in entry.presets.items():
         put(f"  --preset {preset}: {entry.preset_notes.get(preset, '')}")
         put(f"             {_text(changes)}")

@@ -77,10 +77,18 @@ class Experiment:
             _prepare_features(self.feed, self.roles, reporter)
 
 
-def be_deterministic() -> None:
-    """The same command gives the same codes: deterministic algorithms wherever torch has them."""
+def be_deterministic(*, compiled: bool) -> None:
+    """The same command gives the same codes: deterministic algorithms wherever torch has them, a warning elsewhere.
+
+    Args:
+        compiled: networks are compiled, so the compiler is told too. Otherwise it is not even imported, which would
+            take a second; the debug mode sets the rest of what `use_deterministic_algorithms` sets.
+    """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    if compiled:
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    else:
+        torch.set_deterministic_debug_mode("warn")
     torch.backends.cudnn.benchmark = False
 
 

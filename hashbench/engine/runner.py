@@ -139,7 +139,7 @@ class HashRunner(QuietRunner):
         source = Path(cfg.filename).parent if isinstance(cfg, Config) and cfg.filename else None
         out = Path(folder or "work_dirs")
         spec = spec_of_config(values, catalog, folder=source, out=out, **run_options)
-        be_deterministic()
+        be_deterministic(compiled=spec.compile)
         place = out if folder else out / spec.method
         return cls(prepare(spec, catalog, reporter), RunFolder(place), reporter, resume=resume)
 
