@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from hashbench.backbones.build import BuiltBackbone, build_backbone
+from hashbench.backbones.build import BuiltBackbone, build_backbone, frozen_backbone
 from hashbench.backbones.checksum import state_checksum
 from hashbench.backbones.identity import Identity
 from hashbench.catalog import BackboneEntry, Catalog, ProtocolEntry
@@ -24,8 +24,11 @@ from hashbench.data.signature import signature
 from hashbench.engine.distributed import launch_if_asked, rank, world_size
 from hashbench.engine.feed import Feed, FrozenFeed
 from hashbench.engine.learner import Given, Learner, build_learner
+from hashbench.engine.precision import slower_than_fp32
 from hashbench.engine.reporter import Reporter
+from hashbench.engine.standardizing import standardized
 from hashbench.errors import UserError
+from hashbench.paths import is_file
 from hashbench.protocol import Roles, Split, description, fingerprint_of, load_split
 from hashbench.protocol.soundness import repeated_rows, soundness
 
@@ -138,6 +141,8 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter, *, features: bo
         )
     if shared.backbone.report is not None:
         reporter.message(f"weights: {shared.backbone.report}")
+    if (slow := slower_than_fp32(settings.precision, device)) is not None:
+        reporter.warning(slow)
     backbone = shared.backbone.module.to(device)
     feed = Feed(
         table,
@@ -151,7 +156,10 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter, *, features: bo
     )
     if settings.frozen:
         feed = _frozen(feed, backbone, spec, entry)
-        backbone = Identity(int(backbone.out_features)).to(device)  # type: ignore[arg-type]
+        backbone = Identity(int(backbone.out_features))  # type: ignore[arg-type]
+    if settings.standardize:
+        backbone = standardized(backbone, settings.backbone)
+    backbone = backbone.to(device)
 
     learner = build_learner(Given(spec, catalog, method_class, backbone, table, len(roles.train), device, reporter))
     warnings = (*found.warnings, *repeated_rows(table, shared.split))
@@ -211,15 +219,20 @@ def _what_methods_share(spec: RunSpec, catalog: Catalog) -> _Shared:
     entry = catalog.backbone(settings.backbone)
     _check_backbone(spec, entry, table)
     transforms = _Transforms(table, entry, settings, channels_last=spec.channels_last or settings.frozen)
-    backbone = build_backbone(
-        catalog.load_class("backbones", settings.backbone),
-        in_shape=transforms.shape,
-        hparams={**entry.hparams, **settings.backbone_hparams},
-        pretrained=settings.pretrained,
-        weights=spec.weights,
-        seed=spec.seed,
-        trained=not settings.frozen and catalog.method(spec.method).kind == "deep",
-    )
+    backbone_class = catalog.load_class("backbones", settings.backbone)
+    hparams = {**entry.hparams, **settings.backbone_hparams}
+    given: dict[str, Any] = {
+        "in_shape": transforms.shape,
+        "pretrained": settings.pretrained,
+        "weights": spec.weights,
+        "seed": spec.seed,
+    }
+    if settings.frozen:
+        files = signature(spec.weights) if spec.weights is not None and is_file(spec.weights) else ""
+        backbone = frozen_backbone(backbone_class, hparams=json.dumps(hparams), files=files, **given)
+    else:
+        trained = catalog.method(spec.method).kind == "deep"
+        backbone = build_backbone(backbone_class, hparams=hparams, trained=trained, **given)
     facts = description(
         settings,
         name=unversioned(spec.protocol),
