@@ -216,7 +216,7 @@ def request(
     weights: str | Path | None = None,
     device: str = "auto",
     compile: bool = False,
-    channels_last: bool = False,
+    channels_last: bool | None = None,
     plugins: Sequence[str | Path] = (),
     imports: Sequence[str | Path] = (),
     sets: Sequence[str] = (),

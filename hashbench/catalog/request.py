@@ -73,7 +73,7 @@ class RunSpec:
     data_root: Path | None = None
     device: str = "auto"
     compile: bool = False
-    channels_last: bool = False
+    channels_last: bool | None = None
     plugins: tuple[Path, ...] = ()
     imports: tuple[Path, ...] = ()
     recipe: str = field(default="", compare=False)
@@ -92,6 +92,7 @@ class RunSpec:
         for name in _NOT_IDENTITY:
             values.pop(name)
         values["weights"] = str(self.weights) if self.weights else None
+        values["channels_last"] = bool(self.channels_last)  # None, the backbone's own choice, was once not there
         for name in ("trials", "custom_hooks"):  # runs without them keep the identity of the time before there were any
             if not values[name]:
                 values.pop(name)

@@ -69,6 +69,8 @@ def make_search(
     defaults = make_spec({})
     recipe = {"optimizer": defaults.optimizer, "schedule": defaults.schedule}
     space, rates = with_rates(with_changes(catalog, method, search, recipe), search, defaults)
+    if not space and not defaults.hparams and not defaults.optimizer:
+        raise NoSpaceError(f"method {method} has no hyper-parameters: there is nothing to tune: run it as it is")
     if not space:
         raise NoSpaceError(
             f"method {method} has no search space in its registry entry: give one with --search 'KEY=log LOW HIGH'"
