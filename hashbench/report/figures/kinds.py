@@ -30,7 +30,9 @@ class Kind(NamedTuple):
 _CODES = f"a readable {CODES}"
 
 STUDIES = "sensitivity"
-"""The kind that studies of `hashbench tune` are drawn as too."""
+"""The kind that each study of `hashbench tune` is drawn as too."""
+TUNING = "tuning"
+"""The kind that studies of `hashbench tune` are drawn as together."""
 
 KINDS: dict[str, Kind] = {
     "training": Kind("a training loss over two epochs or more", lambda c, _: history.training(c)),
@@ -45,6 +47,9 @@ KINDS: dict[str, Kind] = {
         "the same method, fingerprint and bits as three others, on a grid over exactly two hyper-parameters; and no "
         "study of `hashbench tune` with two scores was named",
         lambda c, _: sensitivity(c),
+    ),
+    TUNING: Kind(
+        "trials, which studies of `hashbench tune` have: name two trials of a study or more", lambda c, _: []
     ),
     "optimizers": Kind(
         "oracle_calls and a loss in its history, over two epochs or more", lambda c, _: history.optimizers(c)
