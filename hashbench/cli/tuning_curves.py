@@ -1,4 +1,4 @@
-"""`hashbench tuning-curves`: from studies to the validation value that each number of trials can be expected to reach."""
+"""`hashbench tuning-curves`: from studies to what a search of so many trials can be expected to find."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def tuning_curves(
 ) -> None:
     """Show the order of methods as a function of the number of trials that each of them is given.
 
-    The expected best validation value of n of a study's trials (Dodge et al. 2019: draws with replacement, exactly), its
-    spread, and where one method passes another. Studies of one method that differ in their seed make one curve. Files in
-    folders that are no study are named and left out; the exit code is then 1.
+    The expected best validation value of n of a study's trials (Dodge et al. 2019: draws with replacement, exactly),
+    its spread, and where one method passes another. Studies of one method that differ in their seed make one curve.
+    Files in folders that are no study are named and left out; the exit code is then 1.
     """
     from hashbench.cli.lists import numbers, words
     from hashbench.cli.tuning_tables import show_curves

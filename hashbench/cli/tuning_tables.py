@@ -19,8 +19,8 @@ _CLEAR = 0.0005
 """Of expected values: where the lead is smaller on either side, nothing is said of a change of order."""
 
 _LEGEND = (
-    "Place and expected best of n trials ± its standard deviation: draws with replacement from the trials of the studies "
-    "(Dodge et al. 2019), failed trials as 0. Validation, and each trial a single seed."
+    "Place and expected best of n trials ± its standard deviation: draws with replacement from the trials of the "
+    "studies (Dodge et al. 2019), failed trials as 0. Validation, and each trial a single seed."
 )
 
 

@@ -11,8 +11,8 @@ from hashbench.foreign_text import csv_cell
 from hashbench.tuning.tuning_curves import CurveGroup
 
 COLUMNS = (
-    "protocol", "conditions", "metric", "bits", "method", "preset", "studies", "seeds", "trials", "failed", "stopped_early",
-    "n", "epochs", "expected_best", "std", "std_over_studies", "place",
+    "protocol", "conditions", "metric", "bits", "method", "preset", "studies", "seeds", "trials", "failed",
+    "stopped_early", "n", "epochs", "expected_best", "std", "std_over_studies", "place",
 )  # fmt: skip
 """`trials` are those of all studies together, as `failed` and `stopped_early`; `epochs` is the expected cost of n of
 them; `place` among the methods that have so many."""

@@ -129,8 +129,15 @@ def _seeds(row: Row) -> Cell:
 
 
 def _label(row: Row) -> Cell:
-    warnings = row.get("warnings")
-    return Cell(row["label"] + (WARNED if warnings else ""), order=row["label"], hint=warnings or "")
+    warnings, fewer = row.get("warnings"), tuned_less(row)
+    hints = [warnings or "", f"{row['trials']} trials, another row has {row['most_trials']}" if fewer else ""]
+    text = row["label"] + (WARNED if warnings else "") + (TUNED_LESS if fewer else "")
+    return Cell(text, order=row["label"], hint="; ".join(filter(None, hints)))
+
+
+def tuned_less(row: Row) -> bool:
+    """Whether another row that it is ranked with had more trials to find its hyper-parameters."""
+    return bool(row["trials"] < row["most_trials"])
 
 
 def _left_out(runs: Runs) -> int | None:
@@ -149,6 +156,8 @@ def _warnings(runs: Runs) -> str:
 
 WARNED = " !"
 """After the name of a row whose numbers may mean nothing."""
+TUNED_LESS = " *"
+"""After the name of a row that was tuned by fewer trials than another one of its table and bits."""
 _NUMBER = re.compile(r"-?\d[\d.,]*(e[+-]?\d+)?")
 
 METRICS = Column()
@@ -169,6 +178,8 @@ COLUMNS: list[Column] = [
     Column("rank_last"),
     Column("rank_over"),
     Column("tuning", value=lambda runs: tuning(runs[0])),
+    Column("trials", value=_of_all("trials")),
+    Column("most_trials"),
     Column("hparams", value=lambda runs: to_json(runs[0].hparams, compact=True)),
     Column("seconds_per_epoch", "s/epoch", _seconds("seconds_per_epoch"), digits=2, style="cost"),
     Column("total_seconds", "total s", _seconds("total_seconds"), digits=1, style="cost"),

@@ -9,9 +9,9 @@ studies of one method, which differ in their seed, make one curve:
 - beside it stands the standard deviation **over studies** of each study's own expectation, which says how far the curve
   would move if the search were done once more. It is not defined for one study.
 
-A trial that failed counts with the worst value (`worst_for_failed`). A trial that successive halving stopped counts with
-the best value that it had reached: a lower bound of what its setting reaches, so that the curve is one too (the best of
-n draws only grows with the scores, and a search of n trials would have stopped fewer of these n).
+A trial that failed counts with the worst value (`worst_for_failed`). A trial that successive halving stopped counts
+with the best value that it had reached: a lower bound of what its setting reaches, so that the curve is one too (the
+best of n draws only grows with the scores, and a search of n trials would have stopped fewer of these n).
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def tuning_curves(studies: Sequence[Named]) -> list[CurveGroup]:
         By protocol, conditions and bits.
 
     Raises:
-        UserError: a study without a trial, the same study twice, or two of one method that differ in more than the seed.
+        UserError: a study without a trial, or two of one method that have one seed or differ in more than the seed.
     """
     groups: dict[tuple[str, str, int], list[Named]] = {}
     for path, study in studies:

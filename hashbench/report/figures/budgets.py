@@ -19,8 +19,8 @@ from hashbench.results.record import VALIDATION
 from hashbench.tuning.tuning_curves import CurveGroup, TuningCurve
 
 _CAPTION = (
-    "Expected best {metric} of n trials of a search, over n and over the epochs that n trials take: exact for draws with "
-    "replacement from the trials of the studies, failed ones as 0 (Dodge et al. 2019). The band is ± one standard "
+    "Expected best {metric} of n trials of a search, over n and over the epochs that n trials take: exact for draws "
+    "with replacement from the trials of the studies, failed ones as 0 (Dodge et al. 2019). The band is ± one standard "
     "deviation of the best, within the scores that there are."
 )
 _STOPPED = " Trials that were stopped early count with the best that they had reached, so the curves are lower bounds."

@@ -48,9 +48,7 @@ KINDS: dict[str, Kind] = {
         "study of `hashbench tune` with two scores was named",
         lambda c, _: sensitivity(c),
     ),
-    TUNING: Kind(
-        "trials, which studies of `hashbench tune` have: name two trials of a study or more", lambda c, _: []
-    ),
+    TUNING: Kind("trials, which studies of `hashbench tune` have: name two trials of a study or more", lambda c, _: []),
     "optimizers": Kind(
         "oracle_calls and a loss in its history, over two epochs or more", lambda c, _: history.optimizers(c)
     ),

@@ -22,6 +22,8 @@ _MOST_ROWS = 4
 """Of panels in a block on one page."""
 _LOG_FROM = 50.0
 """An axis that may be logarithmic is from this ratio of its largest to its smallest value on."""
+_Y_MARGIN = 0.06
+"""Above and below all points, in parts of their range."""
 _SIDE_BY_SIDE = 0.085
 """Distance of neighbours at one place of a categorical axis, whose places are 1 apart."""
 
@@ -165,7 +167,7 @@ def _draw(ax: Any, panel: Panel, block: Sequence[str], style: Mapping[str, LineS
             _draw_places(ax, curve, style[label], (number - (len(shown) - 1) / 2) * _SIDE_BY_SIDE)
         else:
             _draw_line(ax, curve, style[label])
-    ax.margins(x=0.03, y=0.06)
+    ax.margins(x=0.03, y=_Y_MARGIN)
     limits = ax.get_xlim(), _y_limits(ax.get_ylim(), panel.steep, list(shown.values()))
     if panel.context:
         for label, curve in panel.curves.items():
@@ -187,9 +189,13 @@ def _draw(ax: Any, panel: Panel, block: Sequence[str], style: Mapping[str, LineS
 
 def _y_limits(limits: tuple[float, float], steep: int, curves: Sequence[Curve]) -> tuple[float, float]:
     """The axis of all points, or of those after the first `steep` of each curve, of curves that have more."""
-    lowest = min((float(np.nanmin(curve.y[steep:])) for curve in curves if len(curve.y) > steep), default=limits[0])
-    room = 0.06 * (limits[1] - lowest)
-    return (lowest - room if steep and room > 0 else limits[0]), limits[1]
+    longer = [curve for curve in curves if len(curve.y) > steep]
+    if not steep or not longer:
+        return limits
+    margin = _Y_MARGIN / (1 + 2 * _Y_MARGIN) * (limits[1] - limits[0])
+    lowest, highest = min(float(np.nanmin(curve.y[steep:])) for curve in longer), limits[1] - margin
+    room = _Y_MARGIN * (highest - lowest)
+    return (lowest - room, highest + room) if room > 0 else limits
 
 
 def _draw_line(ax: Any, curve: Curve, style: LineStyle) -> None:
