@@ -22,7 +22,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -117,22 +117,6 @@ class CurveGroup:
         return sorted(there, key=lambda curve: (-curve.mean[budget - 1], curve.label))
 
 
-class Crossing(NamedTuple):
-    """Where the order of two methods changes.
-
-    Attributes:
-        ahead, behind: labels from there on.
-        budget: the first number of trials at which it is so.
-        before, after: the largest lead of the one before, and of the other from there to the next change.
-    """
-
-    ahead: str
-    behind: str
-    budget: int
-    before: float
-    after: float
-
-
 def tuning_curves(studies: Sequence[Named]) -> list[CurveGroup]:
     """Arrange studies into curves that may be compared.
 
@@ -162,27 +146,6 @@ def tuning_curves(studies: Sequence[Named]) -> list[CurveGroup]:
         )
         for (protocol, conditions, bits), here in sorted(groups.items())
     ]
-
-
-def crossings(group: CurveGroup) -> list[Crossing]:
-    """Every change of the order of two methods, the clearest first: that with the largest lead on its smaller side."""
-    found: list[Crossing] = []
-    for one, other in itertools.combinations(group.curves, 2):
-        most = min(one.trials, other.trials)
-        lead = one.mean[:most] - other.mean[:most]
-        names = {1.0: one.label, -1.0: other.label}
-        signs = np.sign(np.where(np.abs(lead) < _EQUAL, 0.0, lead))
-        places = np.flatnonzero(signs)  # where they are equal, the order is that of before
-        runs = [list(part) for _, part in itertools.groupby(places, key=lambda place: signs[place])]
-        for before, after in itertools.pairwise(runs):
-            sign = signs[after[0]]
-            leads = (float(np.abs(lead[part]).max()) for part in (before, after))
-            found.append(Crossing(names[sign], names[-sign], int(after[0]) + 1, *leads))
-    return sorted(found, key=lambda crossing: (-min(crossing.before, crossing.after), crossing.budget))
-
-
-_EQUAL = 1e-9
-"""Expectations that differ by rounding alone."""
 
 
 def _conditions(study: Study) -> str:

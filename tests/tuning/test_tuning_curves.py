@@ -14,10 +14,11 @@ from refusal import assert_refused
 
 from hashbench.errors import UserError
 from hashbench.report.tuning_csv import to_csv
+from hashbench.tuning.crossings import crossings
 from hashbench.tuning.expected_best import expected_best
 from hashbench.tuning.find_studies import find_studies
 from hashbench.tuning.study import Study, Trial
-from hashbench.tuning.tuning_curves import crossings, tuning_curves
+from hashbench.tuning.tuning_curves import tuning_curves
 
 needs_epochs = pytest.mark.skipif("epochs" not in Trial.model_fields, reason="trials do not keep their epochs")
 
