@@ -130,14 +130,24 @@ def _seeds(row: Row) -> Cell:
 
 def _label(row: Row) -> Cell:
     warnings, fewer = row.get("warnings"), tuned_less(row)
-    hints = [warnings or "", f"{row['trials']} trials, another row has {row['most_trials']}" if fewer else ""]
-    text = row["label"] + (WARNED if warnings else "") + (TUNED_LESS if fewer else "")
+    own = f" ({row['optimizer']})" if row["recipe"] == "method" else ""
+    hints = [
+        warnings,
+        "trained by its own optimizer, not by the protocol's" if own else "",
+        f"{row['trials']} trials, another row has {row['most_trials']}" if fewer else "",
+    ]
+    text = row["label"] + own + (WARNED if warnings else "") + (TUNED_LESS if fewer else "")
     return Cell(text, order=row["label"], hint="; ".join(filter(None, hints)))
 
 
 def tuned_less(row: Row) -> bool:
     """Whether another row that it is ranked with had more trials to find its hyper-parameters."""
     return bool(row["trials"] < row["most_trials"])
+
+
+def _optimizer(runs: Runs) -> str:
+    """Its type; nothing for a fitted method."""
+    return str(runs[0].hparams.get("optimizer", {}).get("type", ""))
 
 
 def _left_out(runs: Runs) -> int | None:
@@ -169,6 +179,8 @@ COLUMNS: list[Column] = [
     Column("backbone", value=_of_all("backbone")),
     Column("method", value=_of_all("method")),
     Column("preset", value=_of_all("preset")),
+    Column("optimizer", value=_optimizer),
+    Column("recipe", value=_of_all("recipe")),
     Column("bits", "bits", _of_all("bits"), style="bits", whole=True),
     Column("", "rank", cell=_rank, style="rank", whole=True),
     Column("", "method", cell=_label, style="method", left=True, whole=True),
