@@ -31,7 +31,7 @@ from hashbench.paths import brief
 from hashbench.results.naming import display_name
 from hashbench.results.record import to_json
 from hashbench.tuning.expected_best import Best, Floats, expected_best, worst_for_failed
-from hashbench.tuning.study import Study, Trial
+from hashbench.tuning.study import Study
 
 Named = tuple[Path, Study]
 """A study and its file."""
@@ -181,7 +181,7 @@ def _curve(label: str, studies: Sequence[Named]) -> TuningCurve:
         len(every),
         sum(not math.isfinite(trial.score) for trial in every),
         sum(_stopped(study) for _, study in studies),
-        _mean([epochs for trial in every if (epochs := _epochs(trial))]),
+        _mean([epochs for _, study in studies for epochs in _epochs(study) if epochs]),
         pooled.mean,
         pooled.std,
         spread,
@@ -206,18 +206,22 @@ def _search(study: Study) -> Mapping[str, Any]:
     return {
         "sampler": study.sampler,
         "search space": study.search,
+        "rates that are tried first": getattr(study, "rates", []),
+        "successive halving": getattr(study, "halving", False),
         "the settings that they start from": [study.run[name] for name in ("hparams", "optimizer", "schedule")],
     }
 
 
-def _epochs(trial: Trial) -> int:
-    """That a trial was trained; 0 where it is not known, or nothing is trained in epochs."""
-    return getattr(trial, "epochs", None) or 0
+def _epochs(study: Study) -> list[int]:
+    """For which each trial was trained; 0 where it is not known, and of methods that are fitted."""
+    trained = bool(study.run["optimizer"])
+    return [getattr(trial, "epochs", 0) if trained else 0 for trial in study.trials]
 
 
 def _stopped(study: Study) -> int:
     """Trials that were trained for fewer epochs than the longest, and did not fail."""
-    epochs = [_epochs(trial) for trial in study.trials if math.isfinite(trial.score)]
+    trials = zip(study.trials, _epochs(study), strict=True)
+    epochs = [number for trial, number in trials if math.isfinite(trial.score)]
     return sum(0 < number < max(epochs) for number in epochs)
 
 
