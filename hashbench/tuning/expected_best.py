@@ -14,6 +14,7 @@ below N, most at n = N. All methods of one N share this, so their order is littl
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -34,18 +35,17 @@ class Best(NamedTuple):
     std: Floats
 
 
-def chances(total: int, most: int) -> Floats:
+def chances(total: int, draws: int) -> Floats:
     """Which of the scores in ascending order is the best of n draws with replacement.
 
     Args:
         total: N, how many scores there are.
-        most: M, the largest n.
+        draws: n.
 
     Returns:
-        (M, N): row n - 1 has P(best = v_i) for i = 1, ..., N; equal scores share theirs in any way.
+        (N,) P(best = v_i) for i = 1, ..., N; equal scores share theirs in any way.
     """
-    below = np.arange(total + 1, dtype=np.float64) / total
-    return np.diff(below ** np.arange(1, most + 1)[:, None], axis=1)
+    return np.diff((np.arange(total + 1, dtype=np.float64) / total) ** draws)
 
 
 def expected_best(scores: ArrayLike, most: int | None = None) -> Best:
@@ -64,11 +64,15 @@ def expected_best(scores: ArrayLike, most: int | None = None) -> Best:
     most = len(values) if most is None else most
     if most < 1:
         raise ValueError(f"most: {most}, expected 1 or more")
-    weights = chances(len(values), most)
-    mean = weights @ values
-    # Around each mean, not E[best^2] - mean^2: scores are close to each other, and the difference of squares is not.
-    variance = (weights * (values - mean[:, None]) ** 2).sum(axis=1)
-    return Best(mean, np.sqrt(variance))
+    scale = np.abs(values).max() or 1.0  # so that no square is too large for a float
+    values = values / scale
+    mean, std = np.empty(most), np.empty(most)
+    for n in range(1, most + 1):
+        weights = chances(len(values), n)
+        mean[n - 1] = weights @ values
+        # Around the mean, not E[best^2] - mean^2: scores are close to each other, and the difference of squares is not.
+        std[n - 1] = math.sqrt(weights @ (values - mean[n - 1]) ** 2)
+    return Best(mean * scale, std * scale)
 
 
 def worst_for_failed(scores: ArrayLike) -> Floats:

@@ -38,6 +38,8 @@ Named = tuple[Path, Study]
 
 BUDGETS = (1, 4, 12, 24)
 """Numbers of trials at which the order of methods is shown."""
+_LONGEST = 1000
+"""Points of a curve."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class TuningCurve:
         method, preset: where its search started.
         files: of its studies.
         seeds: of its studies.
-        trials: M, the trials of the shortest study: the curve ends there.
+        trials: M, the trials of the shortest study, at most 1,000: the curve ends there.
         total, failed, stopped: the trials of all studies, those of them without a score, and those stopped early.
         epochs: mean epochs of a trial, of those that say it; NaN where none does: shallow methods have no epochs, and
             older studies do not keep them.
@@ -164,7 +166,7 @@ def _curves(studies: Sequence[Named]) -> list[TuningCurve]:
 def _curve(label: str, studies: Sequence[Named]) -> TuningCurve:
     _check_repeats(label, studies)
     every = [trial for _, study in studies for trial in study.trials]
-    most = min(len(study.trials) for _, study in studies)
+    most = min(_LONGEST, *(len(study.trials) for _, study in studies))
     filled = worst_for_failed([trial.score for trial in every])
     pooled = expected_best(filled, most)
     ends = np.cumsum([len(study.trials) for _, study in studies])[:-1]
