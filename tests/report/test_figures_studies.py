@@ -110,7 +110,7 @@ def test_the_command_takes_study_files(tmp_path: Path, capsys) -> None:
     a_study().save(tmp_path / "dsh.json")
     out = tmp_path / "f"
     assert _run(["figures", str(tmp_path / "dsh.json"), "--out", str(out), "--format", "png"]) == 0
-    assert {path.name for path in out.iterdir()} == {"sensitivity-dsh.png", "index.md"}
+    assert {path.name for path in out.iterdir()} == {"sensitivity-dsh.png", "tuning-digits.png", "index.md"}
     (row,) = [line for line in (out / "index.md").read_text(encoding="utf-8").splitlines() if "sensitivity-dsh" in line]
     assert f"4 trials: {tmp_path / 'dsh.json'}" in row
     assert "Crosses: 1 that failed" in row
