@@ -38,18 +38,18 @@ def clock(device: str) -> float:
 
 def bare_epoch(experiment: Experiment, order: torch.Tensor, optimizer: torch.optim.Optimizer, schedules: list) -> float:
     """One epoch as one writes it by hand: permute, slice, normalise, forward, loss, backward, step. Seconds."""
-    spec, table, network = experiment.spec, experiment.roles.table, experiment.learner.model.network
-    rows = torch.from_numpy(experiment.roles.train).to(experiment.device)
-    store, transform = table.on(experiment.device), experiment.feed.plain
-    network.train()
+    spec, model = experiment.spec, experiment.learner.model
+    loader = experiment.feed.ordered(experiment.roles.train)  # of a frozen backbone's features, where it is frozen
+    store, rows, transform = loader._store, loader._rows, loader.transform
+    model.train()
     started = clock(experiment.device)
     total = torch.zeros((), device=experiment.device)
     for positions in order.split(spec.settings.batch_size):
         chosen = rows[positions]
-        logits, codes = network(transform(store.inputs[chosen]))
-        batch = CodeBatch(codes, logits, store.labels[chosen], positions, table.num_classes)
+        logits, codes = model(transform(store.inputs[chosen]))
+        batch = CodeBatch(codes, logits, store.labels[chosen], positions, model.num_classes)
         optimizer.zero_grad(set_to_none=True)
-        loss = sum(network.method.loss(batch).values())
+        loss = sum(model.network.method.loss(batch).values())
         loss.backward()
         optimizer.step()
         for schedule in schedules:

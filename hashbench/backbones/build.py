@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import json
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,18 @@ def build_backbone(
     _try_once(module, in_shape)
     checksum = state_checksum(module.state_dict()) if pretrained or weights is not None else None
     return BuiltBackbone(module, report, checksum)
+
+
+@lru_cache(maxsize=1)
+def frozen_backbone(cls: type[nn.Module], *, hparams: str, files: str, **given: Any) -> BuiltBackbone:
+    """As `build_backbone` for a backbone that nothing changes: kept for the next run of a sweep.
+
+    Args:
+        hparams: as JSON.
+        files: `hashbench.data.signature` of the weights: a file that was changed meanwhile is read again.
+        given: other arguments of `build_backbone`.
+    """
+    return build_backbone(cls, hparams=json.loads(hparams), **given)
 
 
 def _arguments(

@@ -22,8 +22,9 @@ from hashbench.engine.epoch import Training
 from hashbench.engine.feed import Feed
 from hashbench.engine.learner import Given, Learner, not_built
 from hashbench.engine.model import DeepModel
-from hashbench.engine.optim import build_optimizer, build_schedule
+from hashbench.engine.optim import build_optimizer, build_schedule, resumable
 from hashbench.engine.reporter import Reporter
+from hashbench.engine.standardizing import learn
 from hashbench.errors import UserError
 from hashbench.models import HashNetwork
 from hashbench.paths import is_file
@@ -66,8 +67,9 @@ class DeepLearner(Learner):
         }
 
     def begin(self, feed: Feed, rows: np.ndarray) -> dict[str, Any]:
-        """Optimizer, schedules and shuffled batches."""
+        """Optimizer, schedules and shuffled batches; mean and deviation of the features where they are standardised."""
         epochs = self.spec.settings.epochs
+        learn(self.model.network.backbone, feed, rows)
         optimizer = build_optimizer(self.spec.optimizer, self.model.network, self.catalog)
         self.training = Training(self.model, optimizer, feed, rows, epochs=epochs, seed=self.spec.seed)
         self.schedules = build_schedule(self.spec.schedule, optimizer, epochs, len(self.training.loader), self.catalog)
@@ -88,7 +90,8 @@ class DeepLearner(Learner):
     def restore(self, saved: dict[str, Any]) -> None:
         """Weights, state of the optimizer and of the schedules."""
         self.model.load_state_dict(saved["state_dict"])
-        self.training.optimizer.load_state_dict(saved["optimizer"])
+        optimizer = self.training.optimizer
+        optimizer.load_state_dict(resumable(saved["optimizer"], optimizer))
         for schedule, state in zip(self.schedules, saved["schedulers"], strict=True):
             schedule.load_state_dict(state)
 

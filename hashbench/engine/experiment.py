@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from hashbench.backbones.build import BuiltBackbone, build_backbone
+from hashbench.backbones.build import BuiltBackbone, build_backbone, frozen_backbone
 from hashbench.backbones.checksum import state_checksum
 from hashbench.backbones.identity import Identity
 from hashbench.backbones.packaged import packaged_weights
@@ -25,8 +25,11 @@ from hashbench.data.signature import signature
 from hashbench.engine.distributed import launch_if_asked, rank, world_size
 from hashbench.engine.feed import Feed, FrozenFeed
 from hashbench.engine.learner import Given, Learner, build_learner
+from hashbench.engine.precision import slower_than_fp32
 from hashbench.engine.reporter import Reporter
+from hashbench.engine.standardizing import standardized
 from hashbench.errors import UserError
+from hashbench.paths import is_file
 from hashbench.protocol import Roles, Split, description, fingerprint_of, load_split
 from hashbench.protocol.soundness import repeated_rows, soundness
 
@@ -74,10 +77,18 @@ class Experiment:
             _prepare_features(self.feed, self.roles, reporter)
 
 
-def be_deterministic() -> None:
-    """The same command gives the same codes: deterministic algorithms wherever torch has them."""
+def be_deterministic(*, compiled: bool) -> None:
+    """The same command gives the same codes: deterministic algorithms wherever torch has them, a warning elsewhere.
+
+    Args:
+        compiled: networks are compiled, so the compiler is told too. Otherwise it is not even imported, which would
+            take a second; the debug mode sets the rest of what `use_deterministic_algorithms` sets.
+    """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    if compiled:
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    else:
+        torch.set_deterministic_debug_mode("warn")
     torch.backends.cudnn.benchmark = False
 
 
@@ -131,6 +142,8 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter, *, features: bo
         )
     if shared.backbone.report is not None:
         reporter.message(f"weights: {shared.backbone.report}")
+    if (slow := slower_than_fp32(settings.precision, device)) is not None:
+        reporter.warning(slow)
     backbone = shared.backbone.module.to(device)
     feed = Feed(
         table,
@@ -144,7 +157,10 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter, *, features: bo
     )
     if settings.frozen:
         feed = _frozen(feed, backbone, spec, entry)
-        backbone = Identity(int(backbone.out_features)).to(device)  # type: ignore[arg-type]
+        backbone = Identity(int(backbone.out_features))  # type: ignore[arg-type]
+    if settings.standardize:
+        backbone = standardized(backbone, settings.backbone)
+    backbone = backbone.to(device)
 
     layout = _channels_last(spec, entry)
     given = Given(spec, catalog, method_class, backbone, table, len(roles.train), device, layout, reporter)
@@ -206,15 +222,21 @@ def _what_methods_share(spec: RunSpec, catalog: Catalog) -> _Shared:
     entry = catalog.backbone(settings.backbone)
     _check_backbone(spec, entry, table)
     transforms = _Transforms(table, entry, settings, channels_last=_channels_last(spec, entry) or settings.frozen)
-    backbone = build_backbone(
-        catalog.load_class("backbones", settings.backbone),
-        in_shape=transforms.shape,
-        hparams={**entry.hparams, **settings.backbone_hparams},
-        pretrained=settings.pretrained,
-        weights=_weights(spec, entry),
-        seed=spec.seed,
-        trained=not settings.frozen and catalog.method(spec.method).kind == "deep",
-    )
+    weights = _weights(spec, entry)
+    backbone_class = catalog.load_class("backbones", settings.backbone)
+    hparams = {**entry.hparams, **settings.backbone_hparams}
+    given: dict[str, Any] = {
+        "in_shape": transforms.shape,
+        "pretrained": settings.pretrained,
+        "weights": weights,
+        "seed": spec.seed,
+    }
+    if settings.frozen:
+        files = signature(weights) if weights is not None and is_file(weights) else ""
+        backbone = frozen_backbone(backbone_class, hparams=json.dumps(hparams), files=files, **given)
+    else:
+        trained = catalog.method(spec.method).kind == "deep"
+        backbone = build_backbone(backbone_class, hparams=hparams, trained=trained, **given)
     facts = description(
         settings,
         name=unversioned(spec.protocol),

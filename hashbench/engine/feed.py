@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +17,10 @@ from hashbench.data import BatchLoader, DataTable, DeviceTransform
 from hashbench.engine.distributed import rank, world_size
 from hashbench.engine.sharing import divide_batches, failing_together, from_first, in_rank_order
 
+EVALUATED = {"image": 256, "feature": 1024}
+"""Rows at a time where nothing is trained. Rows of features are small: of more at a time, the fixed cost of a batch (in
+bf16 the weights are rounded anew for each) is divided by more."""
+
 
 @dataclass
 class Feed:
@@ -25,7 +29,7 @@ class Feed:
     Args:
         table: the data.
         transform: for training; `plain` without augmentation, for everything else.
-        batch_size: of the global batch in training; evaluation uses at least 256.
+        batch_size: of the global batch in training; evaluation uses at least `EVALUATED`.
     """
 
     table: DataTable
@@ -45,7 +49,16 @@ class Feed:
 
     def ordered(self, rows: np.ndarray) -> BatchLoader:
         """`rows` in order, not augmented. Whole on every process; those that share the work take `batches` of it."""
-        return self._loader(rows, self.plain, max(256, self.batch_size))
+        return self._loader(rows, self.plain, max(EVALUATED[self.kind], self.batch_size))
+
+    @property
+    def kind(self) -> Literal["image", "feature"]:
+        """Of what the loaders give."""
+        return self.table.kind
+
+    def content(self) -> dict[str, Any]:
+        """All that what the ordered loaders give depends on, beside the rows; plain values."""
+        return {"data": self.table.checksum, "transform": self.plain.describe()}
 
     def _loader(self, rows: np.ndarray, transform: DeviceTransform, batch_size: int, **options: Any) -> BatchLoader:
         return BatchLoader(
@@ -70,10 +83,19 @@ class FrozenFeed(Feed):
     cache: FeatureCache = field(default_factory=FeatureCache, kw_only=True)
     _tables: list[tuple[np.ndarray, DataTable]] = field(default_factory=list, init=False)
 
+    @property
+    def kind(self) -> Literal["image", "feature"]:
+        """Features."""
+        return "feature"
+
+    def content(self) -> dict[str, Any]:
+        """The key of the cached features."""
+        return self.key
+
     def prepare(self, rows: np.ndarray) -> None:
         """Make sure that the features of `rows` (sorted, unique) are there."""
         name = (str(self.cache.root), json.dumps(self.key, sort_keys=True), rows.tobytes())
-        self._tables.append((rows, _kept(name, lambda: self._read(rows))))
+        self._tables.append((rows, kept(_TABLES, name, lambda: self._read(rows))))
 
     def _read(self, rows: np.ndarray) -> DataTable:
         features = torch.from_numpy(np.array(self._features(rows)))
@@ -140,12 +162,14 @@ class FrozenFeed(Feed):
 
 
 _TABLES: dict[tuple[str, str, bytes], DataTable] = {}
+Name = TypeVar("Name")
+Value = TypeVar("Value")
 
 
-def _kept(name: tuple[str, str, bytes], make: Callable[[], DataTable]) -> DataTable:
-    """The table of that name, kept for the next run of a sweep; the two used last: training and test rows."""
-    table = _TABLES.pop(name, None) or make()
-    _TABLES[name] = table
-    while len(_TABLES) > 2:
-        del _TABLES[next(iter(_TABLES))]
-    return table
+def kept(values: dict[Name, Value], name: Name, make: Callable[[], Value]) -> Value:
+    """The value of that name, kept for the next run of a sweep; the two used last: training and test rows."""
+    value = values.pop(name) if name in values else make()
+    values[name] = value
+    while len(values) > 2:
+        del values[next(iter(values))]
+    return value

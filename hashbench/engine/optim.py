@@ -15,11 +15,24 @@ from hashbench.errors import UserError, did_you_mean, shown
 from hashbench.models import HashNetwork
 from hashbench.registry import OPTIMIZERS, SCHEDULES, Registry
 
+FUSED: dict[type, tuple[str, ...]] = {
+    torch.optim.Adam: ("cpu", "cuda"),
+    torch.optim.AdamW: ("cpu", "cuda"),
+    torch.optim.SGD: ("cpu", "cuda"),
+    torch.optim.Adagrad: ("cpu",),
+}
+"""Optimizers of torch whose whole step is one kernel on some devices: the same numbers, up to rounding, in less time.
+
+How a step is computed is no part of what a run is: its identity and its fingerprint do not say it.
+"""
+
 
 def build_optimizer(
     options: dict[str, Any], network: HashNetwork, catalog: Catalog | None = None
 ) -> torch.optim.Optimizer:
     """The optimizer `{type, lr, head_lr_mult, ...}`; `head_lr_mult` multiplies lr outside the backbone.
+
+    It steps with torch's fused kernel where there is one (`FUSED`), unless `fused` or `foreach` is among the options.
 
     Args:
         catalog: in which the type is looked up before mmengine's registry; None: without plugins of the command line.
@@ -38,11 +51,32 @@ def build_optimizer(
     if not (isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer)):
         raise UserError(f"optimizer.type: {name} is no subclass of torch.optim.Optimizer")
     _check_options("optimizer", name, cls, rest, given=("params",), more=("type", "head_lr_mult"))
+
+    groups = network.groups(lr, multiplier)
+    if _has_fused(cls, groups) and not {"fused", "foreach", "differentiable"} & rest.keys():
+        rest["fused"] = True
     try:
         make: Any = cls  # its constructor takes more than that of torch's base class
-        return make(network.groups(lr, multiplier), lr=lr, **rest)
-    except (TypeError, ValueError) as error:
+        return make(groups, lr=lr, **rest)
+    except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"optimizer {name}: {error}") from error
+
+
+def _has_fused(cls: type, groups: list[dict[str, Any]]) -> bool:
+    parameters = [parameter for group in groups for parameter in group["params"]]
+    return all(p.device.type in FUSED.get(cls, ()) and p.is_floating_point() for p in parameters)
+
+
+def resumable(state: dict[str, Any], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """The saved state of such an optimizer for `load_state_dict`, wherever it was saved.
+
+    A run goes on with the kernel that it began with, fused or not, so that it repeats an uninterrupted one to the bit;
+    but for a fused one that its new device has not.
+    """
+    fused = [group.get("fused") for group in optimizer.param_groups]
+    saved = state["param_groups"]
+    groups = [{**g, "fused": g["fused"] and own} if "fused" in g else g for g, own in zip(saved, fused, strict=True)]
+    return {**state, "param_groups": groups}
 
 
 def build_schedule(

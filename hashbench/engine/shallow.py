@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from mmengine.model import BaseDataPreprocessor, BaseModel
 from mmengine.optim import OptimWrapperDict
-from torch import Tensor
+from torch import Tensor, nn
 
+from hashbench.backbones.standardize import Standardize
 from hashbench.catalog import ProtocolEntry
 from hashbench.data import BatchLoader, DataTable
 from hashbench.data.seeding import derive_seed
@@ -19,6 +20,7 @@ from hashbench.engine.crash import ends_the_program
 from hashbench.engine.feed import Feed
 from hashbench.engine.learner import Given, Learner, not_built
 from hashbench.engine.reporter import Reporter
+from hashbench.engine.standardizing import learn
 from hashbench.errors import UserError
 from hashbench.models import ShallowMethod
 from hashbench.models.affine import Affine, affine_form
@@ -32,11 +34,12 @@ class ShallowModel(BaseModel):
 
     Args:
         method: the estimator; fitted before anything is encoded.
+        standardize: what features go through before; None: nothing.
     """
 
-    def __init__(self, method: ShallowMethod) -> None:
+    def __init__(self, method: ShallowMethod, standardize: Standardize | None = None) -> None:
         super().__init__(BaseDataPreprocessor())  # given, mmengine does not look it up in its registries
-        self.method = method
+        self.method, self.standardize = method, standardize
         self.ranking = method.ranking
 
     def forward(self, inputs: Tensor, **_: Any) -> Tensor:
@@ -45,8 +48,29 @@ class ShallowModel(BaseModel):
 
     def encode(self, inputs: Tensor) -> Tensor:
         """(b, ...) features or images (flattened) -> (b, K) float32 outputs, whose signs are the bits if there are."""
-        rows = inputs.flatten(1).cpu().numpy().astype(np.float64)
+        rows = self.seen(inputs).cpu().numpy().astype(np.float64)
         return torch.from_numpy(np.ascontiguousarray(self.method.decision_function(rows), dtype=np.float32))
+
+    def seen(self, inputs: Tensor) -> Tensor:
+        """(b, ...) features or images -> (b, d) float32, what the method fits and encodes."""
+        return inputs.flatten(1) if self.standardize is None else self.standardize(inputs)
+
+
+class StandardizedAffine(nn.Module):
+    """An affine map behind the standardisation of its features.
+
+    Args:
+        standardize: features -> standardised features.
+        affine: what follows.
+    """
+
+    def __init__(self, standardize: Standardize, affine: Affine) -> None:
+        super().__init__()
+        self.standardize, self.affine = standardize, affine
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        """(b, d) features as they come -> (b, K) float64."""
+        return self.affine.encode(self.standardize(inputs))
 
 
 class ShallowLearner(Learner):
@@ -67,7 +91,7 @@ class ShallowLearner(Learner):
                 raise
             raise not_built(spec, cls, error) from error
         self.name = spec.method
-        self.model = ShallowModel(self.method)
+        self.model = ShallowModel(self.method, given.backbone if isinstance(given.backbone, Standardize) else None)
 
     @staticmethod
     def backbone_name(settings: ProtocolEntry, table: DataTable) -> str:
@@ -81,6 +105,7 @@ class ShallowLearner(Learner):
 
     def begin(self, feed: Feed, rows: np.ndarray) -> dict[str, Any]:
         """The samples in order, and mmengine's word for no optimizer: it wants one beside a training loader."""
+        learn(self.model.standardize, feed, rows)
         return {"train_dataloader": feed.ordered(rows), "optim_wrapper": OptimWrapperDict()}
 
     def fit(self, loader: BatchLoader) -> float:
@@ -91,7 +116,7 @@ class ShallowLearner(Learner):
         """
         rows, labels = [], []
         for data in loader:
-            rows.append(data["inputs"].flatten(1).cpu().numpy())
+            rows.append(self.model.seen(data["inputs"]).cpu().numpy())
             labels.append(data["labels"].cpu().numpy())
         started = time.perf_counter()
         try:
@@ -118,8 +143,12 @@ class ShallowLearner(Learner):
         rows = experiment.roles.train
         experiment.compute_features(reporter)
         reporter.message(f"fitting {self.name} again on {len(rows)} rows: a shallow run keeps its codes only")
+        learn(self.model.standardize, experiment.feed, rows)
         self.fit(experiment.feed.ordered(rows))
 
-    def traceable(self, features: Tensor) -> Affine | None:
+    def traceable(self, features: Tensor) -> Affine | StandardizedAffine | None:
         """The affine map that the method computes, if it computes one."""
-        return affine_form(self.method, features.flatten(1).double().cpu().numpy())
+        affine = affine_form(self.method, self.model.seen(features).double().cpu().numpy())
+        if affine is None or self.model.standardize is None:
+            return affine
+        return StandardizedAffine(self.model.standardize, affine)

@@ -23,6 +23,8 @@ METHODS = {
     "ksh": ("run", "--method", "ksh", "--bits", "12"),
     "frozen_itq": ("run", "--method", "itq", "--bits", "12", "--frozen", "--device", "cpu"),
 }
+STANDARDIZED = ("--frozen", "--set", "protocol.standardize=true")
+METHODS |= {"standardized": (*METHODS["frozen"], *STANDARDIZED), "standardized_itq": (*METHODS["itq"], *STANDARDIZED)}
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +205,7 @@ def test_features_are_searched_by_vectors(cli, tmp_path):
     assert_refused(cli("gallery", folder, *other), "not those of this run")
 
 
-@pytest.mark.parametrize("name", ["deep", "frozen_itq"])
+@pytest.mark.parametrize("name", ["deep", "frozen_itq", "standardized", "standardized_itq"])
 def test_an_exported_encoder_and_index_give_the_run_s_codes_and_lists(cli, made, tmp_path, name):
     folder = made(name)
     codes = stored(folder)

@@ -130,6 +130,30 @@ def test_run_resumes_from_the_checkpoint_before_a_truncated_one(do_run, tmp_path
     assert outcome.record.metrics["map"] == whole.record.metrics["map"]
 
 
+def test_a_run_begun_with_unfused_steps_goes_on_with_them(do_run, tmp_path, monkeypatch):
+    """Checkpoints of versions that had no fused steps are such."""
+    from hashbench.engine import optim
+    from hashbench.engine.runner import HashRunner
+
+    options: dict = {"method": "toy", "values": {"optimizer.type": "Adam", "optimizer.lr": 0.01}}
+    with monkeypatch.context() as patch:
+        patch.setattr(optim, "FUSED", {})
+        whole = do_run(out=tmp_path / "whole", **options)
+        save = HashRunner.save_state
+
+        def save_and_stop(runner):
+            save(runner)
+            if runner.epoch_done == 1:
+                raise KeyboardInterrupt
+
+        patch.setattr(HashRunner, "save_state", save_and_stop)
+        with pytest.raises(Interrupted, match="state saved after epoch 1"):
+            do_run(**options)
+    resumed = do_run(resume=True, **options)
+    assert np.array_equal(query_codes(tmp_path / "whole"), query_codes(tmp_path / "runs"))
+    assert resumed.record.metrics == whole.record.metrics
+
+
 def test_best_weights_needed_by_a_kept_checkpoint_are_kept(tmp_path):
     store = CheckpointStore(tmp_path, print)
     for epoch, best in [(1, 1), (2, 1), (3, 3), (4, 3), (5, 3)]:
