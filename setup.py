@@ -29,7 +29,7 @@ setup(
     packages=packages(),
     package_dir=FOLDERS,
     package_data={
-        "": ["*.yaml", "*.csv", "py.typed"],
+        "": ["*.yaml", "*.csv", "py.typed", "studies/*/*.json"],
         "hashbench.protocol": ["manifests/*.npz"],
         "hashbench.data": ["lists/*.npz"],
         "hashbench.report": ["page/*"],

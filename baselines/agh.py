@@ -22,8 +22,9 @@ from sklearn.utils import check_random_state
 
 from hashbench.models import ShallowMethod
 from hashbench_baselines.anchors import mean_or_one, squared_distances
-from hashbench_baselines.limits import whole
+from hashbench_baselines.limits import positive, whole
 from hashbench_baselines.linear import Matrix, orient
+from hashbench_baselines.scaling import Scaling
 
 TRIVIAL = 1e-3
 """Eigenvalues above 1 - TRIVIAL belong to the constant vector and to unconnected parts: dropped, as the authors do."""
@@ -42,9 +43,11 @@ class AGH(ShallowMethod):
             neighbour are dropped.
         nearest: s, anchors each sample is connected to (the paper tunes 2 .. m / 10).
         clustering_iterations: of k-means.
+        width_factor: of the squared width sigma^2; sigma is the mean distance to the s-th nearest anchor.
+        scale: of the features first: 'none', 'unit' or 'standard', see `scaling`.
 
     Attributes:
-        anchors_: (m, d); sigma_: mean distance to the s-th nearest anchor.
+        scaling_: what is done to features; anchors_: (m, d), of the scaled ones; sigma_: the width used.
         projection_: (m, r) or (m, r / 2), W; eigenvalues_: those used, descending.
         thresholds_: (2, r / 2), b+ and b-; two layers only.
     """
@@ -59,23 +62,30 @@ class AGH(ShallowMethod):
         anchors: int = 300,
         nearest: int = 2,
         clustering_iterations: int = 20,
+        width_factor: float = 1.0,
+        scale: str = "none",
     ) -> None:
         super().__init__(bits, random_state)
         self.layers = layers
         self.anchors = anchors
         self.nearest = nearest
         self.clustering_iterations = clustering_iterations
+        self.width_factor = width_factor
+        self.scale = scale
 
     def _fit(self, X: Matrix, y: NDArray | None) -> None:
         whole(self, 1, "anchors", "nearest", "clustering_iterations")
+        positive(self, "width_factor")
         if self.layers not in (1, 2):
             raise ValueError(f"AGH has 1 or 2 layers, got layers={self.layers!r}")
         if self.bits % self.layers:
             raise ValueError(
                 f"AGH with two layers gives two bits an eigenvector: {self.bits} bits are odd, ask for an even number"
             )
+        self.scaling_ = Scaling(self.scale, X)
+        X = self.scaling_(X)
         clusters = KMeans(
-            min(self.anchors, len(np.unique(X, axis=0))),
+            distinct_rows(X, most=self.anchors),
             n_init=1,
             max_iter=self.clustering_iterations,
             random_state=check_random_state(self.random_state),
@@ -84,6 +94,7 @@ class AGH(ShallowMethod):
         distances = squared_distances(X, self.anchors_)
         s = min(self.nearest, len(self.anchors_))
         self.sigma_ = mean_or_one(np.sqrt(np.partition(distances, s - 1, axis=1)[:, s - 1]))
+        self.sigma_ *= np.sqrt(self.width_factor)
         Z = anchor_weights(distances, s, self.sigma_)
         used = np.asarray(Z.sum(axis=0)).ravel() > 0
         self.anchors_, Z = self.anchors_[used], Z[:, used]
@@ -93,11 +104,22 @@ class AGH(ShallowMethod):
 
     def _project(self, X: Matrix) -> Matrix:
         s = min(self.nearest, len(self.anchors_))
-        first = anchor_weights(squared_distances(X, self.anchors_), s, self.sigma_) @ self.projection_
+        weights = anchor_weights(squared_distances(self.scaling_(X), self.anchors_), s, self.sigma_)
+        first = weights @ self.projection_
         if self.layers == 1:
             return first
         positive, negative = self.thresholds_
         return np.concatenate([first, np.where(first >= 0, first - positive, negative - first)], axis=1)
+
+
+def distinct_rows(X: Matrix, most: int) -> int:
+    """How many distinct rows there are, counted up to `most`: as a rule the first rows settle it, without a sort."""
+    seen: set[bytes] = set()
+    for row in X:
+        seen.add((row + 0.0).tobytes())  # -0.0 and 0.0 are one value
+        if len(seen) == most:
+            break
+    return len(seen)
 
 
 def anchor_weights(distances: Matrix, nearest: int, sigma: float) -> scipy.sparse.csr_matrix:

@@ -17,6 +17,7 @@ from sklearn.utils import check_random_state
 from hashbench.models import ShallowMethod
 from hashbench_baselines.limits import whole
 from hashbench_baselines.linear import Matrix, principal_directions, sign
+from hashbench_baselines.scaling import Scaling
 
 
 class ITQ(ShallowMethod):
@@ -28,18 +29,22 @@ class ITQ(ShallowMethod):
         bits: K, at most the number of features and of samples.
         random_state: seed of the first rotation.
         iterations: alternations (authors: 50).
+        scale: of the features first: 'none', 'unit' or 'standard', see `scaling`.
 
     Attributes:
-        mean_: (d,); projection_: (d, K), W R.
+        scaling_: what is done to features; mean_: (d,), of the scaled ones; projection_: (d, K), W R.
         rotation_: (K, K), R.
         losses_: (iterations + 1,) ||B - V R||^2 after each R, with B = sgn(V R) of that R.
     """
 
     supervised = False
 
-    def __init__(self, bits: int = 32, random_state: int | None = None, iterations: int = 50) -> None:
+    def __init__(
+        self, bits: int = 32, random_state: int | None = None, iterations: int = 50, scale: str = "none"
+    ) -> None:
         super().__init__(bits, random_state)
         self.iterations = iterations
+        self.scale = scale
 
     def _fit(self, X: Matrix, y: NDArray | None) -> None:
         whole(self, 0, "iterations")
@@ -48,6 +53,8 @@ class ITQ(ShallowMethod):
                 f"ITQ takes one principal component a bit: {self.bits} bits asked, n_samples = {X.shape[0]} and "
                 f"n_features = {X.shape[1]} give {min(X.shape)}; ask for fewer bits"
             )
+        self.scaling_ = Scaling(self.scale, X)
+        X = self.scaling_(X)
         self.mean_ = X.mean(axis=0)
         centred = X - self.mean_
         directions = principal_directions(centred, self.bits)
@@ -63,7 +70,7 @@ class ITQ(ShallowMethod):
         self.projection_ = directions @ R
 
     def _project(self, X: Matrix) -> Matrix:
-        return (X - self.mean_) @ self.projection_
+        return (self.scaling_(X) - self.mean_) @ self.projection_
 
 
 def quantization_loss(V: Matrix, R: Matrix) -> float:

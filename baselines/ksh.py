@@ -24,8 +24,9 @@ from sklearn.utils import check_random_state
 
 from hashbench.models import ShallowMethod
 from hashbench_baselines.anchors import gaussian, mean_or_one, sample_anchors, squared_distances
-from hashbench_baselines.limits import not_negative, whole
+from hashbench_baselines.limits import not_negative, positive, whole
 from hashbench_baselines.linear import Matrix, orient, sign
+from hashbench_baselines.scaling import Scaling
 from hashbench_baselines.similarity import Similarity
 
 
@@ -40,9 +41,12 @@ class KSH(ShallowMethod):
         iterations: at most so many steps of Nesterov's method a bit.
         tolerance: it stops when a step changes the smoothed objective by less than this, per labelled sample.
         ridge: added to K^T K, relative to its mean diagonal entry, so that the eigenproblem is well posed.
+        width_factor: of the kernel's squared width, which is the mean squared distance between samples and anchors.
+        scale: of the features first: 'none', 'unit' or 'standard', see `scaling`.
 
     Attributes:
-        anchors_: (m, d); width_: mean squared distance between samples and anchors; means_: (m,) kernel means.
+        scaling_: what is done to features; anchors_: (m, d), of the scaled ones.
+        width_: the squared width used; means_: (m,) kernel means.
         projection_: (m, K), A.
         residuals_: (K + 1,) ||R_k||_F^2, before the first bit and after each; bit k lowers it iff b^T R_k b > l^2 / 2.
     """
@@ -56,6 +60,8 @@ class KSH(ShallowMethod):
         iterations: int = 500,
         tolerance: float = 1e-2,
         ridge: float = 1e-6,
+        width_factor: float = 1.0,
+        scale: str = "none",
     ) -> None:
         super().__init__(bits, random_state)
         self.anchors = anchors
@@ -63,15 +69,20 @@ class KSH(ShallowMethod):
         self.iterations = iterations
         self.tolerance = tolerance
         self.ridge = ridge
+        self.width_factor = width_factor
+        self.scale = scale
 
     def _fit(self, X: Matrix, y: Any) -> None:
         whole(self, 1, "anchors", *(("labelled",) if self.labelled is not None else ()))
         whole(self, 0, "iterations")
         not_negative(self, "tolerance", "ridge")
+        positive(self, "width_factor")
+        self.scaling_ = Scaling(self.scale, X)
+        X = self.scaling_(X)
         rng = check_random_state(self.random_state)
         self.anchors_ = sample_anchors(X, self.anchors, rng)
         distances = squared_distances(X, self.anchors_)
-        self.width_ = mean_or_one(distances)
+        self.width_ = self.width_factor * mean_or_one(distances)
         kernel = gaussian(distances, self.width_)
         self.means_ = kernel.mean(axis=0)
         kernel -= self.means_
@@ -99,7 +110,8 @@ class KSH(ShallowMethod):
         return projection, np.array(residuals)
 
     def _project(self, X: Matrix) -> Matrix:
-        return (gaussian(squared_distances(X, self.anchors_), self.width_) - self.means_) @ self.projection_
+        distances = squared_distances(self.scaling_(X), self.anchors_)
+        return (gaussian(distances, self.width_) - self.means_) @ self.projection_
 
 
 class Residual:
@@ -166,7 +178,7 @@ def nesterov(K: Matrix, R: Callable[[Matrix], Matrix], a: Matrix, iterations: in
         probe, probe_outputs = a + ahead * (a - previous), outputs + ahead * (outputs - previous_outputs)
         at_probe, phi, moved = evaluate(probe_outputs)
         # phi' = (1 - phi^2) / 2, and the form is quadratic in phi: no factor is left.
-        gradient = -K.T @ (moved * (1 - phi**2))
+        gradient = K.T @ (moved * (phi**2 - 1))  # the sign in the vector: -K.T would copy the matrix
         gradient_outputs = K @ gradient
         slope = gradient @ gradient
         for doubling in range(51):

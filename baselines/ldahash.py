@@ -20,6 +20,7 @@ from sklearn.utils import check_random_state
 from hashbench.models import ShallowMethod
 from hashbench_baselines.limits import not_negative, whole
 from hashbench_baselines.linear import Matrix, orient
+from hashbench_baselines.scaling import Scaling
 from hashbench_baselines.similarity import Similarity
 from hashbench_baselines.thresholds import best_thresholds
 
@@ -34,9 +35,11 @@ class LDAHash(ShallowMethod):
         alpha: weight of the similar pairs in DIF.
         ridge: added to Sigma_P in LDA, relative to its mean diagonal entry.
         pairs: similar pairs sampled for the thresholds, and as many dissimilar ones.
+        scale: of the features first: 'none', 'unit' or 'standard', see `scaling`.
 
     Attributes:
-        projection_: (d, K); thresholds_: (K,); costs_: (K,) FN + FP at the thresholds.
+        scaling_: what is done to features; projection_: (d, K).
+        thresholds_: (K,); costs_: (K,) FN + FP at the thresholds.
     """
 
     def __init__(
@@ -47,12 +50,14 @@ class LDAHash(ShallowMethod):
         alpha: float = 1.0,
         ridge: float = 1e-3,
         pairs: int = 20000,
+        scale: str = "none",
     ) -> None:
         super().__init__(bits, random_state)
         self.variant = variant
         self.alpha = alpha
         self.ridge = ridge
         self.pairs = pairs
+        self.scale = scale
 
     def _fit(self, X: Matrix, y: Any) -> None:
         whole(self, 1, "pairs")
@@ -64,6 +69,8 @@ class LDAHash(ShallowMethod):
             raise ValueError(
                 f"LDAHash takes one eigenvector a bit: {self.bits} bits asked, n_features = {width}; ask for fewer bits"
             )
+        self.scaling_ = Scaling(self.scale, X)
+        X = self.scaling_(X)
         similarity = Similarity(y)
         rng = check_random_state(self.random_state)
         similar, dissimilar = (similarity.sample_pairs(same, self.pairs, rng) for same in (True, False))
@@ -79,7 +86,7 @@ class LDAHash(ShallowMethod):
         self.thresholds_, self.costs_ = best_thresholds(values, similar, dissimilar)
 
     def _project(self, X: Matrix) -> Matrix:
-        return X @ self.projection_ - self.thresholds_
+        return self.scaling_(X) @ self.projection_ - self.thresholds_
 
 
 def pair_covariance(X: Matrix, similarity: Similarity, similar: bool) -> Matrix:

@@ -17,6 +17,7 @@ from sklearn.utils import check_random_state
 from hashbench.models import ShallowMethod
 from hashbench_baselines.limits import whole
 from hashbench_baselines.linear import Matrix
+from hashbench_baselines.scaling import Scaling
 from hashbench_baselines.similarity import Similarity
 from hashbench_baselines.thresholds import best_thresholds
 
@@ -32,24 +33,33 @@ class PSH(ShallowMethod):
         random_state: seed of pairs and projections.
         pairs: similar pairs sampled, and as many dissimilar ones.
         projections: phi are so many Gaussian random projections; 0: the d features.
+        scale: of the features first: 'none', 'unit' or 'standard', see `scaling`.
 
     Attributes:
-        directions_: (d, K) phi as columns; thresholds_: (K,).
+        scaling_: what is done to features; directions_: (d, K) phi as columns; thresholds_: (K,).
         costs_: (K,) (1 - TP) + FP of each bit, ascending.
     """
 
     check_hparams = {"pairs": 50, "projections": 16}  # noqa: RUF012 - the base class declares it a class variable
 
     def __init__(
-        self, bits: int = 32, random_state: int | None = None, pairs: int = 5000, projections: int = 1000
+        self,
+        bits: int = 32,
+        random_state: int | None = None,
+        pairs: int = 5000,
+        projections: int = 1000,
+        scale: str = "none",
     ) -> None:
         super().__init__(bits, random_state)
         self.pairs = pairs
         self.projections = projections
+        self.scale = scale
 
     def _fit(self, X: Matrix, y: Any) -> None:
         whole(self, 1, "pairs")
         whole(self, 0, "projections")
+        self.scaling_ = Scaling(self.scale, X)
+        X = self.scaling_(X)
         rng = check_random_state(self.random_state)
         width = X.shape[1]
         phi = rng.standard_normal((width, self.projections)) if self.projections else np.eye(width)
@@ -71,4 +81,4 @@ class PSH(ShallowMethod):
         self.thresholds_ = np.concatenate(thresholds)[kept]
 
     def _project(self, X: Matrix) -> Matrix:
-        return X @ self.directions_ - self.thresholds_
+        return self.scaling_(X) @ self.directions_ - self.thresholds_

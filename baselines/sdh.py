@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 import scipy.linalg
-from sklearn.preprocessing import normalize
 from sklearn.utils import check_random_state
 
 from hashbench.models import ShallowMethod
 from hashbench_baselines.anchors import gaussian, mean_or_one, sample_anchors, squared_distances
 from hashbench_baselines.limits import not_negative, positive, whole
 from hashbench_baselines.linear import Matrix, sign
+from hashbench_baselines.scaling import unit_length
 from hashbench_baselines.similarity import indicator
 
 
@@ -40,6 +40,7 @@ class SDH(ShallowMethod):
         anchors: m, drawn from the training samples; all of them where there are fewer.
         sigma: width of the kernel exp(-||x - a||^2 / (2 sigma^2)). None: sigma^2 is half the mean squared distance
             between samples and anchors. The authors' 0.4 is for GIST of unit length.
+        width_factor: of the kernel's squared width.
         unit_length: scale every sample to length 1 first, as the authors do.
         lam: weight of the ridge on the classifier.
         nu: weight of the hash function's fit against the classifier's.
@@ -65,6 +66,7 @@ class SDH(ShallowMethod):
         lam_f: float = 1e-2,
         iterations: int = 5,
         sweeps: int = 10,
+        width_factor: float = 1.0,
     ) -> None:
         super().__init__(bits, random_state)
         self.anchors = anchors
@@ -75,17 +77,19 @@ class SDH(ShallowMethod):
         self.lam_f = lam_f
         self.iterations = iterations
         self.sweeps = sweeps
+        self.width_factor = width_factor
 
     def _fit(self, X: Matrix, y: Any) -> None:
         whole(self, 1, "anchors", "iterations", "sweeps")
-        positive(self, "lam", "lam_f", *(("sigma",) if self.sigma is not None else ()))
+        positive(self, "lam", "lam_f", "width_factor", *(("sigma",) if self.sigma is not None else ()))
         not_negative(self, "nu")
         rng = check_random_state(self.random_state)
         Y = indicator(y)
         X = self._scaled(X)
         self.anchors_ = sample_anchors(X, self.anchors, rng)
         distances = squared_distances(X, self.anchors_)
-        self.sigma_ = self.sigma if self.sigma is not None else np.sqrt(mean_or_one(distances) / 2)
+        squared = self.sigma**2 if self.sigma is not None else mean_or_one(distances) / 2
+        self.sigma_ = np.sqrt(self.width_factor * squared)
         phi = with_ones(gaussian(distances, self.sigma_**2))
         solve_phi = Ridge(phi, self.lam_f)
 
@@ -110,7 +114,7 @@ class SDH(ShallowMethod):
         return float(np.sum((Y - B @ W) ** 2) + self.lam * np.sum(W**2) + self.nu * fit)
 
     def _scaled(self, X: Matrix) -> Matrix:
-        return normalize(X) if self.unit_length else X
+        return unit_length(X) if self.unit_length else X
 
     def _project(self, X: Matrix) -> Matrix:
         distances = squared_distances(self._scaled(X), self.anchors_)

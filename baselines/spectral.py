@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hashbench.models import ShallowMethod
 from hashbench_baselines.linear import Matrix, principal_directions
+from hashbench_baselines.scaling import Scaling
 
 
 class SpectralHashing(ShallowMethod):
@@ -21,16 +22,24 @@ class SpectralHashing(ShallowMethod):
     Args:
         bits: K. A component can give several bits, so K may exceed the number of features.
         random_state: not used.
+        scale: of the features first: 'none', 'unit' or 'standard', see `scaling`.
 
     Attributes:
-        mean_: (d,); directions_: (d, min(K, d, N)) principal directions.
+        scaling_: what is done to features; mean_: (d,), of the scaled ones.
+        directions_: (d, min(K, d, N)) principal directions.
         low_: (c,) smallest training value on each component.
         component_: (K,) the component of each bit, frequency_: (K,) m pi / (b - a).
     """
 
     supervised = False
 
+    def __init__(self, bits: int = 32, random_state: int | None = None, scale: str = "none") -> None:
+        super().__init__(bits, random_state)
+        self.scale = scale
+
     def _fit(self, X: Matrix, y: NDArray | None) -> None:
+        self.scaling_ = Scaling(self.scale, X)
+        X = self.scaling_(X)
         self.mean_ = X.mean(axis=0)
         centred = X - self.mean_
         self.directions_ = principal_directions(centred, min(self.bits, *X.shape))
@@ -47,5 +56,5 @@ class SpectralHashing(ShallowMethod):
         self.frequency_ = frequency[mode, self.component_]
 
     def _project(self, X: Matrix) -> Matrix:
-        values = (X - self.mean_) @ self.directions_ - self.low_
+        values = (self.scaling_(X) - self.mean_) @ self.directions_ - self.low_
         return np.cos(values[:, self.component_] * self.frequency_)

@@ -1,7 +1,7 @@
 """Can the primal-dual method beat its ablations and the likelihood alone? A search on validation, equal for all seven.
 
-Trial 0 of a method is its defaults. Trial n > 0 draws what all share (rate, scale of the likelihood, batch norm) by n
-alone, so that trial n of two methods differs only in what is their own, and the two can be compared. Trials 1 to 7 are
+Trial 0 of a method is its preset frozen-v2. Trial n > 0 draws what all share (rate, scale of the likelihood, batch
+norm) by n alone, so that trial n of two methods differs only in what is their own, and the two can be compared. Trials 1 to 7 are
 drawn from a wide space of what is shared, the others from a part of it around what was best. Each has the full 20
 epochs at 32 bits, one validation at the end, and a head of 128 units in place of 512, which halves its time; no test
 query is seen. The best trials of each method are repeated with other seeds, and the mean chooses.
@@ -30,7 +30,7 @@ from hashbench.tuning.search_space import draw_one
 from hashbench.tuning.study import Trial
 from hashbench.tuning.trial import Lost, try_setting
 
-PROTOCOL, BITS, EPOCHS, HEAD = "cifar10-dualhash-frozen", 32, 20, [128]
+PROTOCOL, PRESET, BITS, EPOCHS, HEAD = "cifar10-dualhash-frozen@2", "frozen-v2", 32, 20, [128]
 METHODS = ["stom", "likelihood", "primal", "sgdm", "wcr", "storm", "spgd"]
 WITHOUT_MOMENTUM = ("storm", "spgd")
 """Their rates are four times those drawn."""
@@ -50,7 +50,7 @@ NARROW = {
 
 
 def setting(method: str, number: int) -> dict[str, Any]:
-    """Trial `number` of a method: hyper-parameters that differ from its defaults."""
+    """Trial `number` of a method: hyper-parameters that differ from the preset's."""
     if number == 0:
         return {}
 
@@ -125,6 +125,7 @@ class Search:
             self.catalog,
             method=f"dualhash_{method}",
             protocol=PROTOCOL,
+            preset=PRESET,
             bits=BITS,
             seed=seed,
             sets=[as_set(name, value) for name, value in values.items()] + [f"protocol.hidden={HEAD}"],

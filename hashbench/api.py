@@ -147,6 +147,7 @@ def tune(
     seed: int = 0,
     search: Mapping[str, Mapping[str, Sequence[Any]]] | None = None,
     sampler: str = "named",
+    halving: bool | None = None,
     out: str | Path | None = None,
     jobs: int | None = None,
     executor: str | None = None,
@@ -161,7 +162,8 @@ def tune(
         search: `{"alpha": {"log": [0.1, 1.0]}}` replaces or adds to the method's own search space; also `uniform` and
             `choice`.
         sampler: `named` or `tpe`.
-        out: file of the study, gone on with; None: `studies/PROTOCOL-METHOD-...json`.
+        halving: whether only the better trials are trained to the end; None: where the method is trained in epochs.
+        out: file of the study, gone on with, or a folder of studies; None: `studies/PROTOCOL/METHOD-16bit.json`.
         jobs, executor, executor_options, progress: as of `sweep`.
         options: of `request`.
 
@@ -173,7 +175,7 @@ def tune(
         RunFailedError: every trial failed, or some were lost; those that are over are kept.
     """
     from hashbench.sweeps.executors import choose_executor
-    from hashbench.tuning.tune_method import tune_method
+    from hashbench.tuning.tune_method import STUDIES, tune_method
 
     asked: dict[str, Any] = {"protocol": protocol, "bits": bits, "seed": seed}
     sets = _set_words(**{name: options.pop(name, None) for name in ("hparams", "optimizer", "schedule")})
@@ -195,7 +197,8 @@ def tune(
         sampler=sampler,
         trials=trials,
         seed=seed,
-        path=None if out is None else Path(out),
+        path=STUDIES if out is None else Path(out),
+        halving=halving,
     )
     return study
 
@@ -213,7 +216,7 @@ def request(
     weights: str | Path | None = None,
     device: str = "auto",
     compile: bool = False,
-    channels_last: bool = False,
+    channels_last: bool | None = None,
     plugins: Sequence[str | Path] = (),
     imports: Sequence[str | Path] = (),
     sets: Sequence[str] = (),

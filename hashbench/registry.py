@@ -126,14 +126,18 @@ def _snake_case(name: str) -> str:
 
 
 def _check_method(new: Registered) -> None:
-    from hashbench.models import DeepMethod, ShallowMethod
+    from hashbench.models import DeepMethod
 
     cls = new.target
-    if not (isinstance(cls, type) and issubclass(cls, DeepMethod | ShallowMethod)):
+    if isinstance(cls, type) and issubclass(cls, DeepMethod):
+        if cls.loss is DeepMethod.loss:
+            raise UserError(f"{new}: it defines no loss(self, batch) -> dict of scalar tensors")
+        return
+    from hashbench.models import ShallowMethod  # scikit-learn: only for a class that may be one
+
+    if not (isinstance(cls, type) and issubclass(cls, ShallowMethod)):
         raise UserError(f"{new}: a method is a subclass of DeepMethod or of ShallowMethod (hashbench.models)")
-    if issubclass(cls, DeepMethod) and cls.loss is DeepMethod.loss:
-        raise UserError(f"{new}: it defines no loss(self, batch) -> dict of scalar tensors")
-    if issubclass(cls, ShallowMethod) and (cls._fit is ShallowMethod._fit or cls._project is ShallowMethod._project):
+    if cls._fit is ShallowMethod._fit or cls._project is ShallowMethod._project:
         raise UserError(f"{new}: it must define _fit(self, X, y) and _project(self, X)")
 
 

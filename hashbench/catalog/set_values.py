@@ -45,7 +45,7 @@ def check_hyper_parameters(
                 f"{option} {cut(key, 60)}: method {method} is fitted, without optimizer and schedule: leave it out"
             )
         else:
-            known = _options_of(catalog, section, recipe[section], given)
+            known = {"head_lr_mult": 1.0} | _options_of(catalog, section, recipe[section], given)
         if name in known:
             samples = [known[name], *(preset[key] for preset in entry.presets.values() if key in preset)]
             samples += [one for ends in entry.search.get(key, {}).values() for one in ends]

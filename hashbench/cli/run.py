@@ -26,7 +26,9 @@ def run(
     bits: Annotated[int, typer.Option(help="Code length.")] = 32,
     seed: Annotated[int, typer.Option(help="Seed of every random stream.")] = 0,
     preset: Annotated[Optional[str], typer.Option(help="Named hyper-parameters of the method.")] = None,
-    tuned: Annotated[Optional[Path], typer.Option(help="File of `hashbench tune`: its best hyper-parameters.")] = None,
+    tuned: Annotated[
+        Optional[Path], typer.Option(help="File or folder of `hashbench tune`: the best hyper-parameters of its study.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("runs"),
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an unfinished run, or show a finished one.")
@@ -72,7 +74,7 @@ def run(
         if tuned is not None:
             from hashbench.cli.tuned import TunedSettings
 
-            spec = TunedSettings([tuned], [(method, preset)]).resolve(options, catalog, preset=preset, **request)
+            spec = TunedSettings([tuned]).resolve(options, catalog, preset=preset, **request)
         else:
             spec = options.resolve(catalog, preset=preset, **request)
     if visualizer:

@@ -48,7 +48,10 @@ class RunOptions:
     validate_every: Annotated[Optional[int], typer.Option(help="Epochs between validations.")] = None
     patience: Annotated[Optional[int], typer.Option(help="Validations without improvement before stopping.")] = None
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto"
-    channels_last: Annotated[bool, typer.Option("--channels-last", help="Memory layout of images.")] = False
+    channels_last: Annotated[
+        Optional[bool],
+        typer.Option("--channels-last/--no-channels-last", help="Memory layout of images; by default the faster one."),
+    ] = None
     compile_: Annotated[bool, typer.Option("--compile", help="Run the network through torch.compile.")] = False
     data_root: Annotated[Optional[Path], typer.Option(help="Folder or file of the data.")] = None
     plugin: Plugins = None

@@ -47,7 +47,7 @@ def _show(catalog: Catalog, section: str, name: str) -> None:
     put(f"{name} ({section[:-1]}): {entry.title}")
     put(f"  from       {catalog.sources[section, name]}")
     if section == "methods":
-        _show_method(name, entry, catalog.defaults(section, name))
+        _show_method(catalog, name, entry)
         return
     facts = entry.model_dump(mode="json", by_alias=True, exclude={"title", "hparams"})
     if section == "protocols":
@@ -58,9 +58,11 @@ def _show(catalog: Catalog, section: str, name: str) -> None:
         put(f"  {key:<16} {_text(value)}")
 
 
-def _show_method(name: str, entry: MethodEntry, defaults: dict[str, Any]) -> None:
+def _show_method(catalog: Catalog, name: str, entry: MethodEntry) -> None:
+    from hashbench.catalog.shipped import shipped_studies
     from hashbench.results.published import published
 
+    defaults = catalog.defaults("methods", name)
     put(f"  class      {entry.class_path} ({entry.kind})")
     if entry.paper:
         facts = [entry.paper.title, entry.paper.venue, entry.paper.url, f"[{entry.paper.key}]"]
@@ -77,9 +79,17 @@ def _show_method(name: str, entry: MethodEntry, defaults: dict[str, Any]) -> Non
         put(f"  trained by {' or '.join(entry.optimizers)} only")
     if entry.search:
         put(f"  search     {_text(entry.search)}")
+    elif entry.kind == "shallow" and not defaults:
+        put("  search     none: it has no hyper-parameters, so there is nothing to tune")
     for preset, changes in entry.presets.items():
         put(f"  --preset {preset}: {entry.preset_notes.get(preset, '')}")
         put(f"             {_text(changes)}")
+    for study in shipped_studies(catalog, name):
+        put(
+            f"  --preset tuned: {study.bits} bits under {study.protocol} (version {study.settings.version}), best of "
+            f"{study.trials} trials on validation, {study.score:.4f}; also {study.name}"
+        )
+        put(f"             {_text(study.values)}")
     for deviation in entry.deviations:
         put(f"  deviation  {deviation}")
     rows = published(name)

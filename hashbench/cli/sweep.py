@@ -23,7 +23,7 @@ def sweep(
     protocols: Annotated[str, typer.Option(help="Names, comma-separated.")] = "digits",
     tuned: Annotated[
         Optional[list[Path]],
-        typer.Option(help="File of `hashbench tune`: its method runs with the best it found. Repeatable."),
+        typer.Option(help="Folder or file of `hashbench tune`: each run takes the best of its study. Repeatable."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("runs"),
     retry: Annotated[int, typer.Option(help="Times that a crashed run is tried again in this call.")] = 0,
@@ -41,7 +41,7 @@ def sweep(
     executor = workers.choose(catalog)
     names = list(catalog.methods) if methods == "all" else words(methods, "--methods")
     asked = [(method, preset or None) for method, _, preset in (name.partition("@") for name in names)]
-    settings = TunedSettings(tuned or [], asked)
+    settings = TunedSettings(tuned or [])
     specs = [
         settings.resolve(
             options, catalog, method=method, preset=preset, protocol=protocol, bits=length, seed=seed, out=out

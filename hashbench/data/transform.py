@@ -37,15 +37,16 @@ class DeviceTransform:
 
     Args:
         kind: 'image' or 'feature', as `DataTable.kind`.
-        size: height and width in pixels after resizing (bilinear, antialiased); None keeps the images' own.
+        size: height and width in pixels after resizing (antialiased); None keeps the images' own.
         augment: 'none'; 'flip', a horizontal flip of half of the samples; 'crop_flip', before it a random crop of the
             resized image padded by an eighth of its height and width (reflected).
         mean, std: per channel, of values in 0..1. Images of one channel are repeated where there are more entries.
+        interpolation: 'bilinear' or 'bicubic', of the resizing.
         channels_last: return images in this memory format; the values are the same.
 
     Raises:
-        UserError: an unknown kind or augmentation, mean and std of different lengths, std not above 0, a size below 1,
-            augmentation of features.
+        UserError: an unknown kind, augmentation or interpolation, mean and std of different lengths, std not above 0,
+            a size below 1, augmentation of features.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class DeviceTransform:
         mean: Sequence[float] = (0.0,),
         std: Sequence[float] = (1.0,),
         *,
+        interpolation: Literal["bilinear", "bicubic"] = "bilinear",
         channels_last: bool = False,
     ) -> None:
         if kind not in ("image", "feature"):
@@ -68,7 +70,10 @@ class DeviceTransform:
             raise UserError(f"transform: mean {list(mean)} and std {list(std)} need one entry per channel, std above 0")
         if size is not None and size < 1:
             raise UserError(f"transform: an image size of {size} pixels is impossible; use 1 or more")
+        if interpolation not in ("bilinear", "bicubic"):
+            raise UserError(f"transform: interpolation {interpolation!r} is unknown; use bilinear or bicubic")
         self.kind, self.size, self.augment, self.channels_last = kind, size, augment, channels_last
+        self.interpolation: Literal["bilinear", "bicubic"] = interpolation
         self.mean, self.std = [float(value) for value in mean], [float(value) for value in std]
         self._scale_shift: dict[torch.device, tuple[Tensor, Tensor]] = {}
 
@@ -77,7 +82,7 @@ class DeviceTransform:
         if self.kind == "feature":
             return {"kind": "feature"}
         facts: dict[str, Any] = {"kind": "image", "size": self.size, "augment": self.augment}
-        return {**facts, "mean": self.mean, "std": self.std, "resize": "bilinear-antialias"}
+        return {**facts, "mean": self.mean, "std": self.std, "resize": f"{self.interpolation}-antialias"}
 
     def draw(self, count: int, generator: torch.Generator) -> Draw:
         """The random numbers for `count` samples: always as many, whatever the augmentation makes of them."""
@@ -115,7 +120,9 @@ class DeviceTransform:
         if self.size is None or tuple(images.shape[2:]) == (self.size, self.size):
             return images
         shape = (self.size, self.size)
-        return F.interpolate(images.float(), shape, mode="bilinear", align_corners=False, antialias=True)
+        resized = F.interpolate(images.float(), shape, mode=self.interpolation, align_corners=False, antialias=True)
+        # Bicubic weights are negative in part: at edges they leave the range of a pixel.
+        return resized.clamp_(0, 255) if self.interpolation == "bicubic" else resized
 
     def _augment(self, images: Tensor, draw: Draw) -> Tensor:
         if self.augment == "crop_flip":

@@ -63,13 +63,17 @@ class CheckpointStore:
         """Save the state after `epoch` epochs and drop what neither of the two newest checkpoints needs."""
         _save(self.folder / f"epoch_{epoch}.pth", payload)
         for old in self.epochs()[2:]:
-            (self.folder / f"epoch_{old}.pth").unlink(missing_ok=True)
+            self.forget(old)
         best = payload["training"]["best_epoch"]
         if self._best_before is not None:
             for path in self.folder.glob("best_*.pth"):
                 if int(path.stem.removeprefix("best_")) not in (best, self._best_before):
                     path.unlink(missing_ok=True)
         self._best_before = best
+
+    def forget(self, epoch: int) -> None:
+        """Delete the checkpoint after `epoch` epochs."""
+        (self.folder / f"epoch_{epoch}.pth").unlink(missing_ok=True)
 
     def latest(self, map_location: str | torch.device = "cpu") -> dict[str, Any] | None:
         """The newest checkpoint that can be read, None if there is none. Says which ones were passed over."""

@@ -53,6 +53,8 @@ def config_values(spec: RunSpec) -> dict[str, Any]:
     """What config.py of a run holds: plain values, from which `spec_of_config` makes the same run again."""
     run = spec.identity()
     hooks = run.pop("custom_hooks", None)
+    if spec.channels_last is None:
+        run.pop("channels_last")
     values: dict[str, Any] = {"run": run | ({"changed": list(spec.changed)} if spec.changed else {})}
     if hooks:
         values["custom_hooks"] = hooks

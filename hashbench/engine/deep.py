@@ -49,7 +49,7 @@ class DeepLearner(Learner):
         network = _network(given)
         with_global_batch_norm(network)
         self.spec, self.catalog, self.device, self.method = spec, given.catalog, given.device, network.method
-        model = DeepModel(network, given.table.num_classes, spec.settings.precision, spec.compile, spec.channels_last)
+        model = DeepModel(network, given.table.num_classes, spec.settings.precision, spec.compile, given.channels_last)
         self.model = model.to(given.device)
 
     @staticmethod

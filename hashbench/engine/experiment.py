@@ -15,6 +15,7 @@ import torch
 from hashbench.backbones.build import BuiltBackbone, build_backbone, frozen_backbone
 from hashbench.backbones.checksum import state_checksum
 from hashbench.backbones.identity import Identity
+from hashbench.backbones.packaged import packaged_weights
 from hashbench.catalog import BackboneEntry, Catalog, ProtocolEntry
 from hashbench.catalog.request import RunSpec, check_device_name
 from hashbench.catalog.schema import unversioned
@@ -76,10 +77,18 @@ class Experiment:
             _prepare_features(self.feed, self.roles, reporter)
 
 
-def be_deterministic() -> None:
-    """The same command gives the same codes: deterministic algorithms wherever torch has them."""
+def be_deterministic(*, compiled: bool) -> None:
+    """The same command gives the same codes: deterministic algorithms wherever torch has them, a warning elsewhere.
+
+    Args:
+        compiled: networks are compiled, so the compiler is told too. Otherwise it is not even imported, which would
+            take a second; the debug mode sets the rest of what `use_deterministic_algorithms` sets.
+    """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    if compiled:
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    else:
+        torch.set_deterministic_debug_mode("warn")
     torch.backends.cudnn.benchmark = False
 
 
@@ -153,7 +162,9 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter, *, features: bo
         backbone = standardized(backbone, settings.backbone)
     backbone = backbone.to(device)
 
-    learner = build_learner(Given(spec, catalog, method_class, backbone, table, len(roles.train), device, reporter))
+    layout = _channels_last(spec, entry)
+    given = Given(spec, catalog, method_class, backbone, table, len(roles.train), device, layout, reporter)
+    learner = build_learner(given)
     warnings = (*found.warnings, *repeated_rows(table, shared.split))
     experiment = Experiment(spec, roles, feed, learner, device, shared.description, catalog, warnings, found.chance)
     if features:
@@ -210,17 +221,18 @@ def _what_methods_share(spec: RunSpec, catalog: Catalog) -> _Shared:
     roles = Roles(table, split)
     entry = catalog.backbone(settings.backbone)
     _check_backbone(spec, entry, table)
-    transforms = _Transforms(table, entry, settings, channels_last=spec.channels_last or settings.frozen)
+    transforms = _Transforms(table, entry, settings, channels_last=_channels_last(spec, entry) or settings.frozen)
+    weights = _weights(spec, entry)
     backbone_class = catalog.load_class("backbones", settings.backbone)
     hparams = {**entry.hparams, **settings.backbone_hparams}
     given: dict[str, Any] = {
         "in_shape": transforms.shape,
         "pretrained": settings.pretrained,
-        "weights": spec.weights,
+        "weights": weights,
         "seed": spec.seed,
     }
     if settings.frozen:
-        files = signature(spec.weights) if spec.weights is not None and is_file(spec.weights) else ""
+        files = signature(weights) if weights is not None and is_file(weights) else ""
         backbone = frozen_backbone(backbone_class, hparams=json.dumps(hparams), files=files, **given)
     else:
         trained = catalog.method(spec.method).kind == "deep"
@@ -250,8 +262,26 @@ def _check_backbone(spec: RunSpec, entry: BackboneEntry, table: DataTable) -> No
     name = spec.settings.backbone
     if table.kind == "feature" and entry.inputs == "image":
         raise UserError(f"data set {table.name} holds features, backbone {name} takes images: use --backbone identity")
-    if spec.settings.pretrained and spec.weights is None and not entry.download:
+    if spec.settings.pretrained and spec.weights is None and entry.needs_file:
         raise UserError(f"backbone {name} has no weights to download: give --weights FILE")
+
+
+def _weights(spec: RunSpec, entry: BackboneEntry) -> Path | None:
+    """The file of weights: the one that was given, else that of an installed package, else none."""
+    if spec.weights is not None or not spec.settings.pretrained or entry.package is None:
+        return spec.weights
+    found = entry.package
+    return packaged_weights(found.name, found.file, found.sha256, backbone=spec.settings.backbone)
+
+
+def _channels_last(spec: RunSpec, entry: BackboneEntry) -> bool:
+    """Whether what is trained is kept in that layout: as asked for, else where the backbone is faster so.
+
+    CPUs and NVIDIA's GPUs are; of other devices it is not known.
+    """
+    if spec.channels_last is not None:
+        return spec.channels_last
+    return entry.channels_last and spec.device.partition(":")[0] in ("auto", "cpu", "cuda")
 
 
 class _Transforms:
@@ -259,6 +289,7 @@ class _Transforms:
 
     def __init__(self, table: DataTable, entry: BackboneEntry, settings: ProtocolEntry, channels_last: bool) -> None:
         self._kind, self._mean, self._std, self._channels_last = table.kind, entry.mean, entry.std, channels_last
+        self._interpolation = entry.interpolation
         self._size = None
         self.shape = tuple(table.inputs.shape[1:])
         if table.kind == "image":
@@ -269,7 +300,13 @@ class _Transforms:
     def make(self, augment: Literal["none", "flip", "crop_flip"]) -> DeviceTransform:
         """A transform with this augmentation."""
         return DeviceTransform(
-            self._kind, self._size, augment, self._mean, self._std, channels_last=self._channels_last
+            self._kind,
+            self._size,
+            augment,
+            self._mean,
+            self._std,
+            interpolation=self._interpolation,
+            channels_last=self._channels_last,
         )
 
 

@@ -44,6 +44,7 @@ class Given:
         backbone: on the device; the identity where features are frozen.
         table: the data set.
         num_train: N, number of training samples.
+        channels_last: keep images and convolution weights in channels-last layout.
     """
 
     spec: RunSpec
@@ -53,6 +54,7 @@ class Given:
     table: DataTable
     num_train: int
     device: str
+    channels_last: bool
     reporter: Reporter
 
 

@@ -69,7 +69,7 @@ def run(
         Interrupted: Ctrl-C.
     """
     reporter = reporter or Reporter()
-    be_deterministic()
+    be_deterministic(compiled=spec.compile)
     started = time.perf_counter()
     experiment = prepare(spec, catalog, reporter)
     identity = {**spec.identity(), "fingerprint": experiment.fingerprint}

@@ -44,6 +44,7 @@ class HashRunner(QuietRunner):
         folder: where checkpoints and curves go; of a run, or any other.
         reporter: who is told; nobody by default.
         resume: go on from the newest readable checkpoint.
+        loop_options: more arguments of the training loop.
 
     Raises:
         UserError: an optimizer, schedule, hook or visualizer that refuses its options.
@@ -60,7 +61,13 @@ class HashRunner(QuietRunner):
     """
 
     def __init__(
-        self, experiment: Experiment, folder: RunFolder, reporter: Reporter | None = None, *, resume: bool = False
+        self,
+        experiment: Experiment,
+        folder: RunFolder,
+        reporter: Reporter | None = None,
+        *,
+        resume: bool = False,
+        loop_options: Mapping[str, Any] | None = None,
     ) -> None:
         self.experiment, self.learner, self.folder = experiment, experiment.learner, folder
         self.reporter = reporter or Reporter()
@@ -76,7 +83,7 @@ class HashRunner(QuietRunner):
         super().__init__(
             model=self.learner.model,
             work_dir=str(folder.checkpoints_path),
-            train_cfg=self.learner.train_cfg(spec.settings),
+            train_cfg=self.learner.train_cfg(spec.settings) | dict(loop_options or {}),
             val_dataloader=RetrievalLoaders(feed.ordered(roles.validation), feed.ordered(roles.validation_database)),
             val_cfg={"type": "hashbench.RetrievalValLoop"},
             val_evaluator=evaluator,
@@ -132,7 +139,7 @@ class HashRunner(QuietRunner):
         source = Path(cfg.filename).parent if isinstance(cfg, Config) and cfg.filename else None
         out = Path(folder or "work_dirs")
         spec = spec_of_config(values, catalog, folder=source, out=out, **run_options)
-        be_deterministic()
+        be_deterministic(compiled=spec.compile)
         place = out if folder else out / spec.method
         return cls(prepare(spec, catalog, reporter), RunFolder(place), reporter, resume=resume)
 
@@ -166,7 +173,7 @@ class HashRunner(QuietRunner):
         saving then costs at most 2 % of any run, and a kill loses at most 50 times what saving costs.
         """
         now = time.perf_counter()
-        last = self.epoch_done == self.train_loop.max_epochs or self.train_loop.stop_training
+        last = self.epoch_done == self.train_loop.last_epoch or self.train_loop.stop_training
         if rank() == 0 and (last or now - self._saved_at >= 50 * self._saving_took):
             payload = {
                 "epoch": self.epoch_done,

@@ -99,7 +99,7 @@ class Planner:
         wanted = []
         if dataset not in _EMBEDDED and spec.data_root is None:
             wanted.append(f"--data-root {_images(dataset)}=PATH")
-        if spec.settings.pretrained and spec.weights is None and not self.catalog.backbone(backbone).download:
+        if spec.settings.pretrained and spec.weights is None and self.catalog.backbone(backbone).needs_file:
             wanted.append(f"--weights FILE (of the backbone {backbone})")
         return wanted
 

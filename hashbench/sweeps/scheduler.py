@@ -91,6 +91,7 @@ class Scheduler(Generic[Result]):
         found: tasks that another process has done meanwhile.
         stopped: whether a task said that no further one can succeed.
         not_begun: tasks that were then left alone.
+        later: kinds of tasks that are likely to be added, for what is said of the time left.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Scheduler(Generic[Result]):
         self.found = 0
         self.stopped = False
         self.not_begun = 0
+        self.later: list[Kinds] = []
         self._tell, self._noun, self._retry, self._over = tell, noun, retry, over
         self._durations = durations or Durations()
         self._waiting = deque(tasks)
@@ -119,7 +121,16 @@ class Scheduler(Generic[Result]):
         """Say what there is to do."""
         left = self._seconds_left(executor)
         about = "" if left is None else f", about {in_words(left)}"
-        self._tell(f"{len(self._waiting)} {self._noun} to do, {executor.workers} at a time{about}")
+        self._tell(f"{len(self._waiting) + len(self.later)} {self._noun} to do, {executor.workers} at a time{about}")
+
+    def add(self, tasks: Iterable[Task[Result]]) -> None:
+        """More tasks, made by what has ended, to be begun before all others; called while `run` is under way."""
+        more = list(tasks)
+        if self.stopped:
+            self.not_begun += len(more)
+        else:
+            self._total += len(more)
+            self._waiting.extendleft(reversed(more))
 
     def run(self, executor: Executor) -> Iterator[Result]:
         """Do all tasks; yields the result of each that is over, as it ends. Errors of `Task.judge` end it."""
@@ -193,13 +204,14 @@ class Scheduler(Generic[Result]):
 
     def _progress(self, verdict: Verdict[Result], executor: Executor) -> None:
         left = self._seconds_left(executor)
-        about = "" if left is None or self._over == self._total else f", about {in_words(left)} left"
-        self._tell(f"[{self._over}/{self._total}{about}] {verdict.line}")
+        total = self._total + len(self.later)
+        about = "" if left is None or self._over == total else f", about {in_words(left)} left"
+        self._tell(f"[{self._over}/{total}{about}] {verdict.line}")
 
     def _seconds_left(self, executor: Executor) -> float | None:
         now = time.perf_counter()
         running = [(running.task.kinds, now - running.since) for running in self._running.values()]
-        waiting = [task.kinds for task in (*self._waiting, *self._held)]
+        waiting = [*(task.kinds for task in (*self._waiting, *self._held)), *self.later]
         return self._durations.left(waiting, running, executor.workers)
 
 

@@ -1,4 +1,4 @@
-"""Optuna as hashbench uses it: a study in memory, rebuilt from our own file, whose samplers draw by name.
+"""Optuna's tree-structured Parzen estimator: a study of Optuna in memory, rebuilt from our own file.
 
 This module needs Optuna; everything else of hashbench does without.
 """
@@ -6,125 +6,101 @@ This module needs Optuna; everything else of hashbench does without.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.samplers import BaseSampler, TPESampler
-from optuna.study import Study as OptunaStudy
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.samplers import TPESampler
 from optuna.trial import Trial as OptunaTrial
+from optuna.trial import TrialState, create_trial
 
 from hashbench.data.seeding import derive_seed
-from hashbench.tuning.search_space import Space, checked, draw_one
-from hashbench.tuning.study import Trial
+from hashbench.tuning.halving import brackets_of
+from hashbench.tuning.search_space import checked
+from hashbench.tuning.settings import Settings, first_settings
+from hashbench.tuning.study import Study, Trial
 
 
-class NamedSampler(BaseSampler):
-    """Each value from a stream of its own, named by (seed, method, hyper-parameter, trial); see `draw_one`.
+class LearningSettings(Settings):
+    """Settings drawn from what the trials before have shown.
 
-    Args:
-        space: the search space.
-        seed, method: the rest of the name.
-        whole: names of what is drawn as a whole number.
-    """
-
-    def __init__(self, space: Space, seed: int, method: str, whole: Collection[str] = ()) -> None:
-        self.space, self.seed, self.method, self.whole = space, seed, method, whole
-
-    def infer_relative_search_space(self, study: OptunaStudy, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Nothing is drawn together."""
-        return {}
-
-    def sample_relative(
-        self, study: OptunaStudy, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Nothing is drawn together."""
-        return {}
-
-    def sample_independent(
-        self, study: OptunaStudy, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        """The draw of this name."""
-        entry, whole = self.space[param_name], param_name in self.whole
-        return draw_one(entry, self.seed, self.method, param_name, trial.number, whole=whole)
-
-
-class Search:
-    """Gives the settings of trial 0, 1, 2, ... and learns what became of them.
-
-    Trials are asked for or added in the order of their numbers. Every trial has a sampler of its own, made from its
-    number, so a search that was killed goes on with the draws that it would have had.
+    Every trial has a sampler of its own, made from its number, so a search that was killed goes on with the draws that
+    it would have had. It learns the score of a trial's first rung, the only one that all trials have.
 
     Args:
-        space: the search space.
+        study: what is searched.
         defaults: values of the method's defaults; trial 0 has those that lie within the space.
-        sampler: `named`, or `tpe` for Optuna's tree-structured Parzen estimator.
-        seed, method: name the streams.
         whole: names of what is drawn as a whole number.
+        known: trials that are over, by number; read when a later one is drawn.
     """
 
     def __init__(
         self,
-        space: Space,
-        defaults: dict[str, Any],
-        sampler: str,
-        seed: int,
-        method: str,
+        study: Study,
+        defaults: Mapping[str, Any],
         whole: Collection[str] = (),
+        known: Mapping[int, Trial] | None = None,
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self.space, self.sampler, self.seed, self.method, self.whole = space, sampler, seed, method, whole
-        self._distributions = {name: _distribution(name, entry, name in whole) for name, entry in space.items()}
-        self._defaults = {name: value for name, value in defaults.items() if _lies_in(self._distributions[name], value)}
-        self._study = optuna.create_study(direction="maximize")
+        self._study, self._known = study, known or {}
+        self._distributions = {name: _distribution(name, entry, name in whole) for name, entry in study.search.items()}
+        self._first = first_settings(study)
+        self._defaults = self._within(defaults)
+        self._optuna = optuna.create_study(direction="maximize")
         self._open: dict[int, OptunaTrial] = {}
 
-    def ask(self) -> tuple[int, dict[str, Any]]:
-        """Number and values of the next trial; {} for trial 0."""
-        number = len(self._study.trials)
-        self._study.sampler = self._sampler(number)
-        if number == 0:
-            self._study.enqueue_trial(self._defaults)
-        trial = self._study.ask({name: self._distributions[name] for name in self._params_of(number, None)})
+    def draw(self, number: int) -> dict[str, Any]:
+        """See `Settings`."""
+        for before in range(len(self._optuna.trials), number):
+            self._add(self._known[before])
+        seed = derive_seed(self._study.seed, "tune", self._study.method, "tpe", number) % 2**32
+        self._optuna.sampler = TPESampler(seed=seed)
+        names: Collection[str] = self._distributions
+        if number < len(self._first):
+            given = self._started(self._first[number])
+            self._optuna.enqueue_trial(given)
+            names = given
+        trial = self._optuna.ask({name: self._distributions[name] for name in names})
         self._open[number] = trial
-        return number, {} if number == 0 else {name: trial.params[name] for name in self.space}
+        return self._first[number] if number < len(self._first) else {name: trial.params[name] for name in names}
 
-    def tell(self, trial: Trial) -> None:
-        """What became of a trial that was asked for."""
-        scored = math.isfinite(trial.score)
-        self._study.tell(
-            self._open.pop(trial.number),
-            trial.score if scored else None,
-            state=TrialState.COMPLETE if scored else TrialState.FAIL,
-        )
+    def learn(self, trial: Trial) -> None:
+        """See `Settings`."""
+        value = self._learnt(trial)
+        state = TrialState.FAIL if value is None else TrialState.COMPLETE
+        self._optuna.tell(self._open.pop(trial.number), value, state=state)
 
-    def add(self, trial: Trial) -> None:
+    def _add(self, trial: Trial) -> None:
         """The next trial, which was over before."""
-        params = self._params_of(trial.number, trial.values)
-        scored = math.isfinite(trial.score)
-        self._study.add_trial(
+        first = trial.number < len(self._first)
+        params = self._started(self._first[trial.number]) if first else self._within(trial.values)
+        value = self._learnt(trial)
+        self._optuna.add_trial(
             create_trial(
-                state=TrialState.COMPLETE if scored else TrialState.FAIL,
-                value=trial.score if scored else None,
+                state=TrialState.FAIL if value is None else TrialState.COMPLETE,
+                value=value,
                 params=params,
                 distributions={name: self._distributions[name] for name in params},
             )
         )
 
-    def _params_of(self, number: int, values: dict[str, Any] | None) -> dict[str, Any]:
-        """What Optuna knows of a trial: of the defaults, or of values drawn before, only those within the space."""
-        if number == 0:
-            return self._defaults
-        if values is None:
-            return dict.fromkeys(self.space)
-        return {name: value for name, value in values.items() if _lies_in(self._distributions[name], value)}
+    def _learnt(self, trial: Trial) -> float | None:
+        """The score on the first rung, which later ones do not change; None where there is none."""
+        for bracket in brackets_of(self._study):
+            if trial.number in bracket.numbers:
+                score = trial.best_within(bracket.rungs[0].epochs)
+                return score if math.isfinite(score) else None
+        return None if trial.failure is not None or not math.isfinite(trial.score) else trial.score
 
-    def _sampler(self, number: int) -> BaseSampler:
-        if self.sampler == "named":
-            return NamedSampler(self.space, self.seed, self.method, self.whole)
-        return TPESampler(seed=derive_seed(self.seed, "tune", self.method, "tpe", number) % 2**32)
+    def _started(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """The defaults with some changes, as far as they lie within the space."""
+        return self._defaults | self._within(changes)
+
+    def _within(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """What Optuna can know of values: those within the space."""
+        known = self._distributions
+        return {name: value for name, value in values.items() if name in known and _lies_in(known[name], value)}
 
 
 def _distribution(name: str, entry: Any, whole: bool) -> BaseDistribution:

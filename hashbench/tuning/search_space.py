@@ -15,7 +15,7 @@ from typing import Any
 
 from hashbench.catalog import Catalog
 from hashbench.catalog.constructor import Argument
-from hashbench.catalog.request import parse_sets
+from hashbench.catalog.request import RunSpec, parse_sets
 from hashbench.catalog.set_values import check_hyper_parameters
 from hashbench.errors import UserError, cut, did_you_mean, shown
 
@@ -83,6 +83,15 @@ def checked(entry: Mapping[str, list[Any]], where: str) -> tuple[str, list[Any]]
     return kind, options
 
 
+def has_space(catalog: Catalog, method: str) -> bool:
+    """Whether there is something to search for a method without a word of `--search`: what a table's search skips else.
+
+    Raises:
+        UserError: no such method.
+    """
+    return bool(catalog.method(method).search)
+
+
 def with_changes(
     catalog: Catalog, method: str, words: Sequence[str], recipe: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, dict[str, list[Any]]]:
@@ -93,7 +102,7 @@ def with_changes(
         recipe: options of `optimizer` and `schedule` from which the search starts.
 
     Raises:
-        UserError: text of another form, a key that is no hyper-parameter of the method, or nothing to search.
+        UserError: text of another form, or a key that is no hyper-parameter of the method.
     """
     space = {name: dict(kinds) for name, kinds in catalog.method(method).search.items()}
     defaults = catalog.defaults("methods", method)
@@ -110,13 +119,34 @@ def with_changes(
         space[name] = {kind: [parse_sets([f"{name}={value}"], "--search")[name] for value in values]}
         for value in space[name][kind]:
             check_hyper_parameters(catalog, method, {name: value}, recipe, "--search")
-    if not space:
-        raise UserError(
-            f"method {method} has no search space in its registry entry: give one with --search 'KEY=log LOW HIGH'"
-        )
     for name, kinds in space.items():
         checked(kinds, f"search space of {method}: {name}")
     return space
+
+
+RATE = "optimizer.lr"
+
+
+def with_rates(
+    space: dict[str, dict[str, list[Any]]], words: Sequence[str], defaults: RunSpec
+) -> tuple[dict[str, dict[str, list[Any]]], list[float]]:
+    """The space in which a method is searched under a protocol that owns the optimizer: there, so are the rates.
+
+    Args:
+        space: of the method's entry and of `--search`.
+        words: of `--search`: who names the rate there, decides it.
+        defaults: the run from which the search starts.
+
+    Returns:
+        The space, its rate between the least and the largest of the protocol's; and these, those of `defaults` aside,
+        to be tried first. Where the optimizer is the method's, a preset's or the user's: the space, and none.
+    """
+    if defaults.recipe != "protocol" or any(word.startswith(f"{RATE}=") for word in words):
+        return space, []
+    rates = defaults.settings.rates
+    if min(rates) < max(rates):
+        space = space | {RATE: {"log": [min(rates), max(rates)]}}
+    return space, [rate for rate in dict.fromkeys(rates) if rate != defaults.optimizer["lr"]]
 
 
 def whole_numbers(catalog: Catalog, method: str, space: Space, types: Mapping[str, str]) -> frozenset[str]:

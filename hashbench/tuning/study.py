@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -17,8 +18,8 @@ from hashbench.results.flat import flatten
 from hashbench.results.record import to_json
 from hashbench.tuning.search_space import checked
 
-SCHEMA = 1
-"""Version of the file."""
+SCHEMA = 2
+"""Version of the file. Files of version 1, without rates, halving, epochs and curves, are read too."""
 
 
 class Trial(BaseModel):
@@ -29,6 +30,9 @@ class Trial(BaseModel):
         values: hyper-parameters that differ from the start of the search; {} in trial 0.
         score: best validation metric; NaN where the setting failed.
         epoch: that had it.
+        epochs: trained; 1 for a method that is fitted, 0 in files of version 1, which do not tell.
+        curve: epoch -> metric of each validation.
+        rung: how many rungs of successive halving it has passed; without halving, 1 once it is over.
         seconds: that the trial took.
         failure: why there is no score.
     """
@@ -39,6 +43,9 @@ class Trial(BaseModel):
     values: dict[str, Any]
     score: float = math.nan
     epoch: int = Field(default=0, ge=0, lt=2**63)
+    epochs: int = Field(default=0, ge=0, lt=2**63)
+    curve: dict[int, float] = Field(default_factory=dict)
+    rung: int = Field(default=1, ge=0, lt=2**31)
     seconds: float = 0.0
     failure: str | None = None
 
@@ -47,6 +54,16 @@ class Trial(BaseModel):
     def _null_is_nan(cls, value: object) -> object:
         return math.nan if value is None else value
 
+    @field_validator("curve", mode="before")
+    @classmethod
+    def _nulls_are_nan(cls, value: object) -> object:
+        return {key: cls._null_is_nan(one) for key, one in value.items()} if isinstance(value, dict) else value
+
+    def best_within(self, epochs: int) -> float:
+        """The best of the validations up to an epoch; minus infinity where there is none."""
+        scores = [score for epoch, score in self.curve.items() if epoch <= epochs and math.isfinite(score)]
+        return max(scores, default=-math.inf)
+
 
 class Study(BaseModel):
     """A search for the hyper-parameters of one method under one protocol.
@@ -54,6 +71,9 @@ class Study(BaseModel):
     Attributes:
         method, preset, sets: where it started; `sets` are `--set` words for hyper-parameters.
         sampler, seed, search: how settings are drawn.
+        rates: learning rates that trials 1, 2, ... try before any setting is drawn.
+        halving: whether trials are compared on the way and only the better ones go on; see `hashbench.tuning.halving`.
+        brackets: sizes of the groups in which they are; of 24 trials to which 24 were added, [24, 24].
         run: `RunSpec.identity()` of trial 0.
         content: checksums of what it was done on, `data`, `split` and `weights`; empty in files that older versions
             wrote, which are then taken to fit.
@@ -69,6 +89,9 @@ class Study(BaseModel):
     sampler: str
     seed: int = Field(ge=0, lt=2**31)
     search: dict[str, dict[str, list[Any]]]
+    rates: list[float] = Field(default_factory=list)
+    halving: bool = False
+    brackets: list[Annotated[int, Field(ge=1, lt=2**31)]] = Field(default_factory=list)
     run: dict[str, Any]
     content: dict[str, str | None] = Field(default_factory=dict)
     trials: list[Trial] = Field(default_factory=list)
@@ -94,8 +117,11 @@ class Study(BaseModel):
         wanted = {"protocol": str, "bits": int, "seed": int, "preset": str, "settings": dict}
         wanted |= dict.fromkeys(("hparams", "optimizer", "schedule"), dict)
         wrong = [name for name, kind in wanted.items() if not isinstance(value.get(name), kind)]
-        if not wrong and not isinstance(value["settings"].get("primary"), str):
-            wrong = ["settings.primary"]
+        if not wrong:
+            inner = {"primary": str, "epochs": int}
+            wrong = [
+                f"settings.{name}" for name, kind in inner.items() if not isinstance(value["settings"].get(name), kind)
+            ]
         if wrong:
             raise ValueError(f"{listed(wrong)} missing, or of another kind")
         return value
@@ -115,13 +141,30 @@ class Study(BaseModel):
         """The best setting as `--set` words."""
         return [*self.sets, *(as_set(name, value) for name, value in self.best().values.items())]
 
-    def add(self, trial: Trial) -> None:
-        """Take in a trial that is over."""
-        self.trials = sorted([*self.trials, trial], key=lambda known: known.number)
+    @property
+    def name(self) -> str:
+        """The method, with the preset from which the search started: `csq`, `csq@paper`."""
+        return f"{self.method}@{self.preset}" if self.preset not in (None, "default") else self.method
+
+    @property
+    def epochs(self) -> int:
+        """Trained in all trials together."""
+        return sum(trial.epochs for trial in self.trials)
+
+    def put(self, trial: Trial) -> None:
+        """Take in a trial that is over, or that has come further."""
+        others = [known for known in self.trials if known.number != trial.number]
+        self.trials = sorted([*others, trial], key=lambda known: known.number)
+
+    def to_json(self) -> str:
+        """The text of the file, a trial a line."""
+        head = to_json(self.model_dump(exclude={"trials"})).removesuffix("\n}\n")
+        lines = ",\n  ".join(to_json(trial.model_dump(exclude_defaults=True), compact=True) for trial in self.trials)
+        return f'{head},\n "trials": [\n  {lines}\n ]\n}}\n'
 
     def save(self, path: Path) -> None:
         """Replace the file in one step; errors as in `hashbench.results.atomic.write_text`."""
-        write_text(path, to_json(self.model_dump()))
+        write_text(path, self.to_json())
 
 
 def load_study(path: Path) -> Study:
@@ -139,13 +182,17 @@ def load_study(path: Path) -> Study:
         where = ".".join(map(str, first["loc"])) or "the file"
         reason = first["msg"].removeprefix("Value error, ")
         raise UserError(f"{path}: not a study of `hashbench tune`: {cut(where, 60)}: {cut(reason, 120)}") from error
-    if study.study != SCHEMA:
+    if study.study not in (1, SCHEMA):
         raise UserError(f"{path}: a study of version {study.study}, this hashbench reads {SCHEMA}: tune again")
+    study.study = SCHEMA
     return study
 
 
-def continued(asked: Study, path: Path) -> Study:
+def continued(asked: Study, path: Path, free: Collection[str] = ()) -> Study:
     """The study in `path` if it is the one that is asked for, with its trials; `asked` where there is no file.
+
+    Args:
+        free: fields that may be as the file says.
 
     Raises:
         UserError: the file holds another study; the message names what differs.
@@ -153,7 +200,7 @@ def continued(asked: Study, path: Path) -> Study:
     if not exists(path):
         return asked
     kept = load_study(path)
-    compared = {"trials"} if kept.content else {"trials", "content"}
+    compared = {"trials", "brackets", *free} | (set() if kept.content else {"content"})
     before, now = (flatten(study.model_dump(exclude=compared)) for study in (kept, asked))
     differing = [key for key in now | before if _plain(before.get(key)) != _plain(now.get(key))]
     if differing:

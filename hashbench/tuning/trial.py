@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
-import os
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +13,39 @@ from hashbench.catalog import load_catalog
 from hashbench.catalog.request import RunSpec
 from hashbench.engine.crash import ends_the_program
 from hashbench.errors import UserError
-from hashbench.results.folder import RunFolder
+from hashbench.results.record import to_json
 from hashbench.sweeps.failure import no_room, reason
 from hashbench.tuning.study import Trial
 
 if TYPE_CHECKING:
-    from hashbench.engine.state import TrainingState
+    from hashbench.tuning.trial_runner import TrialRunner
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """The part of a trial that is done in one go.
+
+    Attributes:
+        number, values: of the trial.
+        spec: the run with this setting.
+        defaults: trial 0; what is refused of it too is wrong with the request and not with the setting.
+        work: folder for the checkpoints of all trials of the study.
+        rungs: epochs of the rungs up to the one to which it is trained; none: all of it.
+        seconds: that the trial has taken before.
+    """
+
+    number: int
+    values: dict[str, Any]
+    spec: RunSpec
+    defaults: RunSpec
+    work: Path
+    rungs: tuple[int, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def folder(self) -> Path:
+        """Of this trial's checkpoints: of its number and its setting, so that it goes on from no other's."""
+        return self.work / f"trial{self.number}-{digest(self.spec)}"
 
 
 @dataclass(frozen=True)
@@ -31,52 +57,47 @@ class Lost:
     wrong_request: bool = False
 
 
-def try_setting(number: int, values: dict[str, Any], spec: RunSpec, defaults: RunSpec, folder: Path) -> Trial | Lost:
-    """One trial. A setting that diverges or is refused is a trial that failed; never raises.
+def digest(spec: RunSpec) -> str:
+    """Of all that decides a run."""
+    return hashlib.sha256(to_json(spec.identity(), compact=True).encode()).hexdigest()[:12]
 
-    Args:
-        number, values: of the trial.
-        spec: the run with this setting.
-        defaults: trial 0; what is refused of it too is wrong with the request and not with the setting.
-        folder: for checkpoints while the trial lasts.
-    """
+
+def try_setting(stretch: Stretch) -> Trial | Lost:
+    """Train a trial to its next rung. A setting that diverges or is refused is a trial that failed; never raises."""
     started = time.perf_counter()
+    runner: TrialRunner | None = None
 
-    def failed(failure: str) -> Trial:
-        return Trial(number=number, values=values, seconds=time.perf_counter() - started, failure=failure)
+    def seen(failure: str | None) -> Trial:
+        seconds = stretch.seconds + time.perf_counter() - started
+        numbered: dict[str, Any] = {"number": stretch.number, "values": stretch.values, "seconds": round(seconds, 3)}
+        if runner is None:
+            return Trial(**numbered, rung=0, failure=failure)
+        state, past = runner.state, max(0, len(stretch.rungs) - 1)
+        numbered |= {"epochs": runner.epoch_done, "curve": runner.curve}
+        if failure:
+            return Trial(**numbered, rung=past, failure=failure)
+        return Trial(**numbered, rung=past + 1, score=state.best_value, epoch=state.best_epoch)
 
-    own = folder / f"trial{number}-{os.getpid()}"
     try:
-        state = _train(spec, own)
+        from hashbench.tuning.trial_runner import TrialRunner
+
+        runner = TrialRunner(stretch.spec, stretch.folder, stretch.rungs)
+        runner.train()
+        runner.keep_newest()
     except UserError as error:
-        if spec == defaults or _is_refused(defaults):
-            return Lost(number, str(error), wrong_request=True)
-        return failed(str(error))
+        if stretch.spec == stretch.defaults or _is_refused(stretch.defaults):
+            return Lost(stretch.number, str(error), wrong_request=True)
+        ended = seen(str(error))
     except BaseException as error:
         if ends_the_program(error):
             raise
         if no_room(error) or isinstance(error, (OSError, MemoryError)) or "OutOfMemory" in type(error).__name__:
-            return Lost(number, reason(error))
-        return failed(reason(error))
-    finally:
-        shutil.rmtree(own, ignore_errors=True)
-    if not math.isfinite(state.best_value):
-        return failed(f"validation {spec.settings.primary} is NaN")
-    seconds = time.perf_counter() - started
-    return Trial(number=number, values=values, score=state.best_value, epoch=state.best_epoch, seconds=seconds)
-
-
-def _train(spec: RunSpec, folder: Path) -> TrainingState:
-    """Train and validate; the test queries stay sealed. Errors are those of a run."""
-    from hashbench.engine.experiment import prepare
-    from hashbench.engine.reporter import Reporter
-    from hashbench.engine.runner import HashRunner
-
-    folder.mkdir(parents=True, exist_ok=True)
-    experiment = prepare(spec, load_catalog(spec.plugins, imports=spec.imports), Reporter())
-    runner = HashRunner(experiment, RunFolder(folder))
-    runner.train()
-    return runner.state
+            return Lost(stretch.number, reason(error))
+        ended = seen(reason(error))
+    else:
+        scored = math.isfinite(runner.state.best_value)
+        ended = seen(None if scored else f"validation {stretch.spec.settings.primary} is NaN")
+    return ended
 
 
 def _is_refused(spec: RunSpec) -> bool:

@@ -112,10 +112,12 @@ def test_a_decorated_class_is_in_the_catalogue_with_all_its_facts():
     assert (spec.hparams, spec.optimizer["type"]) == ({"alpha": 2.0}, "StoM")
 
 
-def test_a_method_that_names_no_optimizer_gets_the_default_with_a_schedule(mine):
-    entry = load_catalog(imports=[mine]).method("pull")
-    assert entry.optimizer["type"] == "SGD"
-    assert entry.schedule == {"type": "cosine"}
+def test_a_method_that_names_no_optimizer_is_trained_by_the_protocols(mine):
+    catalog = load_catalog(imports=[mine])
+    entry = catalog.method("pull")
+    assert (entry.optimizer, entry.schedule) == ({}, {})
+    spec = resolve(catalog, method="pull", protocol="digits", out=".")
+    assert (spec.optimizer, spec.schedule) == (catalog.protocol("digits").optimizer, {"type": "cosine"})
     assert entry.search == {"alpha": {"log": [0.1, 1.0]}}
 
 

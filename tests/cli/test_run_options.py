@@ -29,7 +29,17 @@ def test_every_command_that_trains_has_them_all():
         [],
         ["--frozen", "--scratch", "--epochs", "3", "--compile", "--device", "cpu", "--weights", "w.pth"],
         ["--trained", "--pretrained", "--channels-last", "--image-size", "64", "--plugin", "a", "--plugin", "b"],
-        ["--set", "protocol.topk=[5]", "--set", "dataset.kind=x", "--patience", "2", "--data-root", "d"],
+        [
+            "--set",
+            "protocol.topk=[5]",
+            "--set",
+            "dataset.kind=x",
+            "--patience",
+            "2",
+            "--data-root",
+            "d",
+            "--no-channels-last",
+        ],
     ],
 )
 def test_words_come_back(words):

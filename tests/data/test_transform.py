@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from torchvision.transforms.v2 import functional as tv
 
 from hashbench.data.seeding import generator
@@ -18,13 +19,14 @@ def images(count=6, channels=3, height=16, width=16):
     return torch.randint(0, 256, (count, channels, height, width), dtype=torch.uint8, generator=generator(0, "images"))
 
 
-def slowly(batch, size, augment, draw):
+def slowly(batch, size, augment, draw, interpolation="bilinear"):
     """One image at a time with torchvision: resize, pad, crop, flip, normalise."""
     rows = []
     for image, flip, (v, h) in zip(batch, draw.flip, draw.offset.tolist(), strict=True):
         image = image.float()
         if size is not None:
-            image = tv.resize_image(image, [size, size], antialias=True)
+            mode = tv.InterpolationMode(interpolation)
+            image = tv.resize_image(image, [size, size], mode, antialias=True).clamp(0, 255)
         height, width = image.shape[1:]
         if augment == "crop_flip":
             pad_y, pad_x = height // 8, width // 8
@@ -43,13 +45,31 @@ def slowly(batch, size, augment, draw):
     size=st.sampled_from([None, 8, 16, 27]),
     height=st.integers(3, 20),
     width=st.integers(3, 20),
+    interpolation=st.sampled_from(["bilinear", "bicubic"]),
     seed=st.integers(0, 100),
 )
-def test_equals_the_slow_way(augment, size, height, width, seed):
+def test_equals_the_slow_way(augment, size, height, width, interpolation, seed):
     batch = images(height=height, width=width)
-    transform = DeviceTransform("image", size, augment, MEAN, STD)
+    transform = DeviceTransform("image", size, augment, MEAN, STD, interpolation=interpolation)
     draw = transform.draw(len(batch), generator(seed))
-    torch.testing.assert_close(transform(batch, draw), slowly(batch, size, augment, draw), rtol=1e-4, atol=1e-4)
+    expected = slowly(batch, size, augment, draw, interpolation)
+    torch.testing.assert_close(transform(batch, draw), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [8, 40])
+def test_bicubic_is_pillow_s(size):
+    """But for Pillow's rounding to whole values within 0 .. 255, after each of its two passes: pixels of the middle."""
+    batch = images() // 2 + 64
+    ours = DeviceTransform("image", size, std=(1 / 255,), interpolation="bicubic")(batch)
+    theirs = [Image.fromarray(x.permute(1, 2, 0).numpy()).resize((size, size), Image.Resampling.BICUBIC) for x in batch]
+    torch.testing.assert_close(ours, torch.from_numpy(np.stack(theirs)).permute(0, 3, 1, 2).float(), rtol=0, atol=1.6)
+
+
+def test_interpolation_is_described():
+    described = DeviceTransform("image", 8, interpolation="bicubic").describe()
+    assert described == {**DeviceTransform("image", 8).describe(), "resize": "bicubic-antialias"}
+    with pytest.raises(UserError, match="interpolation 'nearest' is unknown"):
+        DeviceTransform("image", 8, interpolation="nearest")
 
 
 def test_generator_names_the_augmentation():

@@ -48,6 +48,7 @@ REQUESTS = {
     "protocol": {"changes": {"epochs": 3, "patience": 2}, "sets": ["protocol.hidden=[8]"]},
     "data set": {"dataset": "cifar10", "backbone": "resnet18", "sets": ["protocol.image_size="]},
     "features": {"protocol": "features", "weights": Path("w.pth"), "compile": True, "channels_last": True},
+    "layout": {"channels_last": False},
     "hooks": {"custom_hooks": ({"type": "EMAHook", "momentum": 0.1},), "sets": ["alpha=3"]},
 }
 
@@ -65,6 +66,7 @@ def test_config_of_a_run_gives_the_same_run(spec, read, request_name, form):
     again = read(text[form](), f"config.{form}")
     assert again.identity() == first.identity()
     assert again.changed == first.changed
+    assert again.channels_last is first.channels_last
 
 
 def test_config_of_an_earlier_version_is_still_read(spec, read):

@@ -6,6 +6,7 @@ import json
 import math
 import re
 import shlex
+import subprocess
 import sys
 
 import pytest
@@ -15,12 +16,19 @@ from hashbench.catalog import load_catalog
 from hashbench.catalog.request import parse_sets, resolve
 from hashbench.catalog.set_words import as_set
 from hashbench.errors import Interrupted, RunFailedError, UserError
-from hashbench.tuning.samplers import Search
+from hashbench.tuning.samplers import LearningSettings
 from hashbench.tuning.search_space import draw_one, whole_numbers, with_changes
+from hashbench.tuning.settings import NamedSettings
 from hashbench.tuning.study import Study, Trial, continued, load_study
 from hashbench.tuning.tune import tune
+from hashbench.tuning.under_way import Search
 
 SPACE = {"alpha": {"log": [0.1, 10.0]}, "kind": {"choice": ["a", "b", "c"]}, "share": {"uniform": [2.0, 3.0]}}
+RECIPE = {"optimizer": {"type": "SGD", "lr": 0.05, "momentum": 0.9}, "schedule": {"type": "cosine"}}
+RUN = {
+    "protocol": "digits", "preset": "default", "bits": 32, "seed": 0, "settings": {"primary": "map", "epochs": 4}, "hparams": {},
+    "optimizer": {}, "schedule": {},
+}  # fmt: skip
 TOY = {"alpha": {"log": [0.5, 2.0]}, "optimizer.lr": {"uniform": [0.01, 0.1]}}
 
 
@@ -51,12 +59,21 @@ def test_rounding_stays_within_the_limits():
     assert all(0.123451 <= draw_one(narrow, 0, "m", "x", number) <= 0.123454 for number in range(20))
 
 
-def test_optuna_is_given_the_named_draws():
-    search = Search(SPACE, {"alpha": 1.0}, "named", seed=3, method="m")
-    for number in range(6):
-        asked, values = search.ask()
-        assert (asked, values) == (number, draw(SPACE, 3, "m", number))
-        search.tell(Trial(number=number, values=values, score=math.nan if number % 2 else 0.5))
+def learning(space, defaults, seed=0, whole=(), known=None, sampler="tpe"):
+    study = Study(method="m", preset=None, sets=[], sampler=sampler, seed=seed, search=space, run=RUN)
+    if sampler == "named":
+        return NamedSettings(study, whole)
+    return LearningSettings(study, defaults, whole, known)
+
+
+def test_named_settings_are_the_named_draws():
+    settings = learning(SPACE, {"alpha": 1.0}, seed=3, sampler="named")
+    assert [settings.draw(number) for number in range(6)] == [draw(SPACE, 3, "m", number) for number in range(6)]
+
+
+def test_named_draws_import_no_optuna():
+    code = "import sys, hashbench.tuning.tune_method, hashbench.tuning.settings; print('optuna' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
 
 
 def test_whole_numbers_are_drawn_with_both_limits_and_the_share_that_the_kind_says():
@@ -77,24 +94,19 @@ def test_whole_numbers_are_drawn_with_both_limits_and_the_share_that_the_kind_sa
 @pytest.mark.parametrize("sampler", ["named", "tpe"])
 def test_both_samplers_draw_whole_numbers_and_go_on_with_them(sampler):
     space = {"m": {"uniform": [20, 60]}, "n": {"log": [1, 500]}, "x": {"uniform": [0, 1]}}
-
-    def search():
-        return Search(space, {"m": 30, "n": None, "x": 0.5}, sampler, seed=1, method="m", whole={"m", "n"})
-
-    first, trials = search(), []
-    for _ in range(14):
-        number, values = first.ask()
+    defaults, whole = {"m": 30, "n": None, "x": 0.5}, {"m", "n"}
+    first, trials = learning(space, defaults, 1, whole, sampler=sampler), []
+    for number in range(14):
+        values = first.draw(number)
         trials.append(Trial(number=number, values=values, score=1 - abs(values.get("m", 30) - 41) / 60))
-        first.tell(trials[-1])
+        first.learn(trials[-1])
     assert all(type(t.values["m"]) is type(t.values["n"]) is int for t in trials[1:])
     assert all(20 <= t.values["m"] <= 60 and 1 <= t.values["n"] <= 500 for t in trials[1:])
     assert any(t.values["x"] % 1 for t in trials[1:])
-    again = search()
     old = trials[1].model_copy(update={"values": {**trials[1].values, "m": 33.25}, "score": math.nan})
-    for trial in [trials[0], old, *trials[2:13]]:  # a study from when all draws were real numbers
-        again.add(Trial.model_validate_json(trial.model_dump_json()))
-    number, values = again.ask()
-    assert number == 13
+    before = [trials[0], old, *trials[2:13]]  # a study from when all draws were real numbers
+    known = {trial.number: Trial.model_validate_json(trial.model_dump_json()) for trial in before}
+    values = learning(space, defaults, 1, whole, known, sampler).draw(13)
     assert type(values["m"]) is int
     assert sampler == "tpe" or values == trials[13].values
 
@@ -103,7 +115,7 @@ def test_what_is_a_whole_number_is_what_is_declared_so():
     catalog, types = load_catalog(), {"optimizer": "StoRM", "schedule": "step"}
 
     def whole(method, *words):
-        space = with_changes(catalog, method, words)
+        space = with_changes(catalog, method, words, RECIPE)
         return whole_numbers(catalog, method, space, types) & {word.partition("=")[0] for word in words}
 
     assert whole("agh1", "anchors=uniform 20 60", "nearest=log 2.0 9") == {"anchors", "nearest"}
@@ -119,33 +131,30 @@ def test_what_is_a_whole_number_is_what_is_declared_so():
 
 def test_without_a_declaration_whole_limits_and_a_whole_default_decide(catalog):
     words = ("kill_at=uniform -5 -1", "alpha=uniform 1 2")
-    space = with_changes(catalog, "toy", words)
+    space = with_changes(catalog, "toy", words, RECIPE)
     assert whole_numbers(catalog, "toy", space, {}) == {"kill_at"}
-    space = with_changes(catalog, "toy", ("kill_at=uniform -5.5 -1",))
+    space = with_changes(catalog, "toy", ("kill_at=uniform -5.5 -1",), RECIPE)
     assert whole_numbers(catalog, "toy", space, {}) == set()
 
 
 def test_the_defaults_come_first_also_where_they_lie_outside_the_space():
-    search = Search(SPACE, {"alpha": 50.0, "kind": "b", "share": 2.5}, "named", seed=0, method="m")
-    assert search.ask() == (0, {})
-    assert search._study.trials[0].params == {"kind": "b", "share": 2.5}
+    settings = learning(SPACE, {"alpha": 50.0, "kind": "b", "share": 2.5})
+    assert settings.draw(0) == {}
+    assert settings._optuna.trials[0].params == {"kind": "b", "share": 2.5}
 
 
-@pytest.mark.parametrize("sampler", ["named", "tpe"])
-def test_a_search_that_is_rebuilt_asks_what_it_would_have_asked(sampler):
+def test_a_search_that_is_rebuilt_asks_what_it_would_have_asked():
     def score(number, values):
         return math.nan if number == 3 else 1 / (1 + abs(math.log(values.get("alpha", 1.0))))
 
-    whole = Search(SPACE, {"alpha": 1.0, "kind": "a"}, sampler, seed=0, method="m")
-    trials = []
-    for _ in range(14):
-        number, values = whole.ask()
+    defaults = {"alpha": 1.0, "kind": "a"}
+    whole, trials = learning(SPACE, defaults), []
+    for number in range(14):
+        values = whole.draw(number)
         trials.append(Trial(number=number, values=values, score=score(number, values)))
-        whole.tell(trials[-1])
-    again = Search(SPACE, {"alpha": 1.0, "kind": "a"}, sampler, seed=0, method="m")
-    for trial in trials[:12]:
-        again.add(Trial.model_validate_json(trial.model_dump_json()))
-    assert again.ask() == (12, trials[12].values)
+        whole.learn(trials[-1])
+    known = {trial.number: Trial.model_validate_json(trial.model_dump_json()) for trial in trials[:12]}
+    assert learning(SPACE, defaults, known=known).draw(12) == trials[12].values
     assert len({trial.values["alpha"] for trial in trials[1:]}) == 13
 
 
@@ -161,6 +170,7 @@ def test_search_words_replace_and_add(catalog):
             "kill_at=choice -1 5",
             "optimizer.nesterov=choice true false",
         ],
+        RECIPE,
     )
     assert space == {
         "alpha": {"uniform": [0, 0.1]},
@@ -189,13 +199,8 @@ def test_search_words_replace_and_add(catalog):
 )
 def test_wrong_search_words_are_one_line(catalog, words, match):
     with pytest.raises(UserError, match=match) as refused:
-        with_changes(catalog, "toy", [words])
+        with_changes(catalog, "toy", [words], RECIPE)
     assert "\n" not in str(refused.value)
-
-
-def test_a_method_without_a_space_needs_one(catalog):
-    with pytest.raises(UserError, match=r"no search space.*--search"):
-        with_changes(catalog, "toy", [])
 
 
 @pytest.mark.parametrize("value", [0.1, 1e-05, 3, True, False, None, "soft", "true story"])
@@ -221,7 +226,7 @@ def search_for(catalog, plugin, tmp_path):
             method=method, preset=None, sets=[], sampler="named", seed=0, search=space, run=make_spec({}).identity()
         )
         study = continued(start, path)
-        tune(study, path, make_spec, trials, lambda: executor or ScriptedExecutor(), go.said.append)
+        tune([Search(study, path, make_spec, trials)], lambda: executor or ScriptedExecutor(), go.said.append)
         return study
 
     go.said = []
@@ -334,7 +339,7 @@ TUNE += ("--executor", "inline")
 def test_what_was_found_is_run_and_marked(cli, tmp_path):
     code, out, err = cli(*TUNE, "--trials", "3", "--set", "protocol.topk=[50]", "--set", "dropout=0.1")
     assert code == 0, err
-    study = load_study(tmp_path / "studies" / next(p.name for p in (tmp_path / "studies").glob("digits-toy-*.json")))
+    study = load_study(tmp_path / "studies" / "digits" / "toy-8bit.json")
     assert len(study.trials) == 3
     assert f"best of 3 trials on validation {study.best().score:.4f}" in out
     run = next(line for line in out.splitlines() if line.startswith("hashbench run "))
@@ -357,18 +362,38 @@ def test_what_was_found_is_run_and_marked(cli, tmp_path):
 def test_a_sweep_takes_a_study_for_its_method_only(cli, tmp_path):
     cli(*TUNE, "--trials", "1", "--out", "found.json")
     sweep = ("sweep", "--bits", "8", "--seeds", "0", "--epochs", "1", "--executor", "inline")
-    code, out, err = cli(*sweep, "--methods", "toy,toy_shallow", "--tuned", "found.json")
+    sweep += ("--batch-size", "256")
+    code, out, err = cli(*sweep, "--methods", "toy", "--tuned", "found.json")
     assert code == 0, err
-    trials = {(r := json.loads(p.read_text()))["method"]: r["trials"] for p in (tmp_path / "runs").rglob("result.json")}
-    assert trials == {"toy": 1, "toy_shallow": 0}
-    code, out, _ = cli(*sweep, "--methods", "toy,toy_shallow", "--tuned", "found.json")
-    assert out.startswith("0 done, 2 finished before")
+    assert [json.loads(p.read_text())["trials"] for p in (tmp_path / "runs").rglob("result.json")] == [1]
+    code, out, _ = cli(*sweep, "--methods", "toy", "--tuned", "found.json")
+    assert out.startswith("0 done, 1 finished before")
+    (tmp_path / "copy.json").write_text((tmp_path / "found.json").read_text())
+    older = json.loads((tmp_path / "found.json").read_text())
+    older["run"]["settings"]["version"] -= 1
+    (tmp_path / "older.json").write_text(json.dumps(older))
+    there = "There are: toy with 8 bits under digits. Tune it, or run it without --tuned"
     for words, match in [
-        (("--methods", "toy_shallow", "--tuned", "found.json"), "a study of toy, and this command runs toy_shallow"),
-        (("--methods", "toy@strong", "--tuned", "found.json"), "a study of toy, and this command runs toy@strong"),
-        (("--methods", "toy", "--tuned", "found.json", "--tuned", "found.json"), "two studies of toy"),
+        (
+            ("--methods", "toy,toy_shallow", "--tuned", "found.json"),
+            f"found.json: no study of toy_shallow with 8 bits under digits. {there}",
+        ),
+        (
+            ("--methods", "toy@strong", "--tuned", "found.json"),
+            f"no study of toy@strong with 8 bits under digits. {there}",
+        ),
+        (
+            ("--methods", "toy", "--bits", "16", "--tuned", "found.json"),
+            f"no study of toy with 16 bits under digits. {there}",
+        ),
+        (
+            ("--methods", "toy", "--protocols", "cifar10-54k", "--tuned", "found.json"),
+            f"no study of toy with 8 bits under cifar10-54k. {there}",
+        ),
+        (("--methods", "toy", "--tuned", "found.json", "--tuned", "copy.json"), "two studies of toy"),
+        (("--methods", "toy", "--tuned", "found.json", "--epochs", "2"), "its epochs is not that of this run"),
+        (("--methods", "toy", "--tuned", "older.json"), "a study of version 1 of digits, and this run is of version 2"),
         (("--methods", "toy", "--tuned", "found.json", "--set", "alpha=1"), "come from --tuned found.json"),
-        (("--methods", "toy", "--tuned", "found.json", "--protocols", "cifar10-54k"), "may have seen"),
         (("--methods", "toy", "--retry", "-1"), "--retry -1"),
         (("--methods", "toy", "--jobs", "0"), "--jobs 0"),
         (("--methods", "toy", "--seeds", "3-1"), "expected whole numbers"),
@@ -377,12 +402,6 @@ def test_a_sweep_takes_a_study_for_its_method_only(cli, tmp_path):
         assert code == 2
         assert match in err.strip()
         assert len(err.strip().splitlines()) == 1
-
-
-RUN = {
-    "protocol": "digits", "preset": "default", "bits": 32, "seed": 0, "settings": {"primary": "map"}, "hparams": {},
-    "optimizer": {}, "schedule": {},
-}  # fmt: skip
 
 
 def test_wrong_requests_are_one_line(cli, tmp_path, monkeypatch):
@@ -403,9 +422,9 @@ def test_wrong_requests_are_one_line(cli, tmp_path, monkeypatch):
         assert len(err.strip().splitlines()) == 1
     monkeypatch.setitem(sys.modules, "optuna", None)
     monkeypatch.delitem(sys.modules, "hashbench.tuning.samplers")
-    code, _, err = cli(*TUNE)
+    code, _, err = cli(*TUNE, "--sampler", "tpe")
     assert code == 2
-    assert err.strip() == 'error: Optuna is not installed here: pip install "hashbench[tune]"'
+    assert err.strip() == 'error: --sampler tpe: Optuna is not installed here: pip install "hashbench[tune]"'
 
 
 def test_a_metric_of_which_less_is_better_is_not_tuned_by(cli, plugin, tmp_path):
@@ -427,7 +446,7 @@ def test_a_whole_number_is_searched_like_any_other(cli, tmp_path):
     words = ("tune", "agh1", "--protocol", "digits", "--bits", "4", "--trials", "3", "--executor", "inline")
     code, out, err = cli(*words, "--search", "anchors=uniform 20 60", "--search", "nearest=log 2 4")
     assert code == 0, err
-    study = load_study(next((tmp_path / "studies").glob("*.json")))
+    study = load_study(tmp_path / "studies" / "digits" / "agh1-4bit.json")
     assert all(trial.failure is None for trial in study.trials)
     assert all(type(value) is int for trial in study.trials for value in trial.values.values())
     assert "best of 3 trials on validation" in out
