@@ -62,7 +62,7 @@ def _row(text: str, role: str | None, place: int, table: DataTable, roles: Roles
         raise UserError(f"--query {text}: {what} has rows 0 to {len(rows) - 1}")
     row = int(rows[place])
     if table.present is not None and row not in table.present:
-        raise UserError(f"--query {text}: row {row} is not in this part of {table.name}; give a place in a role: test:0")
+        raise UserError(f"--query {text}: row {row} is not in this part of {table.name}; give one of a role: test:0")
     return row
 
 

@@ -40,8 +40,8 @@ def load_split(entry: SplitEntry, table: LabelledRows) -> Split:
 
     Raises:
         UserError: no such manifest, not a manifest, fractions that leave nothing.
-        SplitError: overlaps, duplicates, rows outside the table or left out of it, another checksum or other counts than
-            declared.
+        SplitError: overlaps, duplicates, rows outside the table or left out of it, other counts or another checksum
+            than declared.
     """
     if entry.manifest is not None:
         split = read_manifest(entry.manifest, entry.allow)
@@ -192,6 +192,5 @@ def _absence_problems(split: Split, table: LabelledRows) -> list[str]:
     if present is None:
         return []
     absent = {role: int((~np.isin(rows, present)).sum()) for role, rows in split.arrays.items()}
-    return [
-        f"{role} names {count} rows that are not in this part of {table.name}" for role, count in absent.items() if count
-    ]
+    of_table = f"rows that are not in this part of {table.name}"
+    return [f"{role} names {count} {of_table}" for role, count in absent.items() if count]
