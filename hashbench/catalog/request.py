@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from hashbench.catalog.catalog import Catalog
-from hashbench.catalog.schema import ProtocolEntry, SplitEntry
+from hashbench.catalog.schema import OWN_OPTIMIZER, SCHEDULE, MethodEntry, ProtocolEntry, SplitEntry
 from hashbench.catalog.set_values import check_hyper_parameters, check_options
 from hashbench.errors import UserError, cut, did_you_mean, shown
 from hashbench.plain import PlainError, yaml_values
@@ -27,7 +27,7 @@ _DEVICE = re.compile(r"auto|cpu|(cuda|xpu|mps)(:[0-9]+)?")
 
 _NOT_IDENTITY = (
     *("out", "device", "data_root", "plugins", "imports", "custom_imports"),
-    *("visualizer", "changed", "notes", "tuned_on"),
+    *("visualizer", "changed", "notes", "tuned_on", "recipe"),
 )
 """Fields of a RunSpec that say where and how a run is done, not which one it is."""
 
@@ -40,6 +40,8 @@ class RunSpec:
         preset: label of the hyper-parameters: `default` or a preset's name, `+tunedN` after a search of N trials, and
             `+digest` where --set (or the search) changed something.
         hparams, optimizer, schedule: what the method's class, the optimizer and the schedule are built with.
+        recipe: whose optimizer and schedule these are: of the `protocol`, the `method`, its `preset`, or `set` by hand;
+            empty for a shallow method.
         protocol: name in the catalogue; `settings` are its resolved fields.
         overridden: whether any of them differs from the entry.
         weights: file of backbone weights, or None.
@@ -73,6 +75,7 @@ class RunSpec:
     channels_last: bool = False
     plugins: tuple[Path, ...] = ()
     imports: tuple[Path, ...] = ()
+    recipe: str = field(default="", compare=False)
     trials: int = 0
     custom_hooks: tuple[dict[str, Any], ...] = ()
     custom_imports: tuple[str, ...] = ()
@@ -133,41 +136,46 @@ def resolve(
         raise UserError(f"--seed {seed}: a whole number from 0 to 2147483647")
     check_device_name(run_options.get("device", "auto"))
     entry = catalog.method(method)
-    sections = {
-        "hparams": catalog.defaults("methods", method),
-        "optimizer": dict(entry.optimizer),
-        "schedule": dict(entry.schedule),
-    }
+    given = parse_sets(sets, option) | dict(values or {})
+    base = catalog.protocol(protocol)
+    settings = _settings(catalog, base, dataset, backbone, given, dict(changes or {}), option)
+    recipe, sections = _recipe(entry, settings)
+    sections["hparams"] = catalog.defaults("methods", method)
     notes: list[str] = []
     if preset and preset != "default":
         if preset not in entry.presets:
             raise UserError(
                 f"method {method} has no preset {shown(preset)}. {did_you_mean(preset, ['default', *entry.presets])}"
             )
-        _apply(sections, entry.presets[preset])
+        chosen = entry.presets[preset]
+        for section in ("optimizer", "schedule"):
+            if f"{section}.type" in chosen:  # it says all of it; only the rate is kept where it gives none
+                sections[section] = {key: value for key, value in sections[section].items() if key == "lr"}
+        _apply(sections, chosen)
+        recipe = "preset" if _is_of_recipe(chosen) else recipe
     label = preset or "default"
     if run_options.get("trials"):
         label += f"+tuned{run_options['trials']}"
-    given = parse_sets(sets, option) | dict(values or {})
     custom = {
         key: value for key, value in given.items() if key.partition(".")[0] not in ("protocol", "backbone", "dataset")
     }
     if custom:
-        check_hyper_parameters(catalog, method, custom, option)
+        check_hyper_parameters(catalog, method, custom, sections, option)
         for section in ("optimizer", "schedule"):
             notes += _swap_type(catalog, section, sections[section], custom)
         _apply(sections, custom)
+        recipe = "set" if _is_of_recipe(custom) else recipe
     hooks = run_options.get("custom_hooks")
     if labelled := custom | ({"custom_hooks": hooks} if hooks else {}):
         label += "+" + hashlib.sha256(json.dumps(labelled, sort_keys=True).encode()).hexdigest()[:8]
-    base = catalog.protocol(protocol)
-    settings = _settings(catalog, base, dataset, backbone, given, dict(changes or {}), option)
+    _check_allowed(method, entry, sections["optimizer"], f"protocol {protocol}" if recipe == "protocol" else "this run")
     return RunSpec(
         method=method,
         preset=label,
         hparams=sections["hparams"],
         optimizer=sections["optimizer"],
         schedule=sections["schedule"],
+        recipe=recipe,
         protocol=protocol,
         settings=settings,
         overridden=settings.model_dump() != base.model_dump() or run_options.get("weights") is not None,
@@ -180,6 +188,32 @@ def resolve(
     )
 
 
+def _recipe(entry: MethodEntry, settings: ProtocolEntry) -> tuple[str, dict[str, dict[str, Any]]]:
+    """Whose optimizer and schedule a method starts from, and what they are."""
+    if entry.kind == "shallow":
+        return "", {"optimizer": {}, "schedule": {}}
+    if entry.optimizer:
+        return "method", {"optimizer": dict(entry.optimizer), "schedule": dict(entry.schedule or {"type": "constant"})}
+    if settings.optimizer is None or settings.schedule is None:
+        return "method", {"optimizer": dict(OWN_OPTIMIZER), "schedule": dict(SCHEDULE)}
+    return "protocol", {"optimizer": dict(settings.optimizer), "schedule": dict(settings.schedule)}
+
+
+def _is_of_recipe(changes: Mapping[str, Any]) -> bool:
+    return any(key.startswith(("optimizer.", "schedule.")) for key in changes)
+
+
+def _check_allowed(method: str, entry: MethodEntry, optimizer: Mapping[str, Any], whose: str) -> None:
+    """Refuse an optimizer that is not the method any more."""
+    kind = optimizer.get("type")
+    if entry.optimizers and kind not in entry.optimizers:
+        allowed = " or ".join(entry.optimizers)
+        raise UserError(
+            f"optimizer.type: method {method} is trained by {allowed} only, and {whose} names {shown(kind, 40)}: "
+            f"--set optimizer.type={entry.optimizers[0]}, or another method"
+        )
+
+
 def _settings(
     catalog: Catalog,
     base: ProtocolEntry,
@@ -190,8 +224,7 @@ def _settings(
     option: str,
 ) -> ProtocolEntry:
     """The protocol's entry with what the command line changes in it, validated again."""
-    fields = base.model_dump()
-    fields["title"] = base.title
+    fields = base.fields()
     if dataset and dataset != base.dataset:
         entry = catalog.dataset(dataset)
         fields.update(
@@ -275,7 +308,7 @@ def _number(value: Any) -> Any:
     return number
 
 
-_CARRIED = ("lr", "head_lr_mult", "weight_decay")
+_CARRIED = ("lr", "head_lr_mult")
 """Options that mean the same to every optimizer, and are kept where another one takes over."""
 
 
@@ -301,14 +334,7 @@ def _swap_type(catalog: Catalog, section: str, options: dict[str, Any], changes:
 
 
 def _apply(values: dict[str, dict[str, Any]], changes: Mapping[str, Any]) -> None:
-    """Merge flat, dotted keys into hparams, optimizer and schedule.
-
-    A preset with a new `type` says all of its optimizer: only the rate is kept where it gives none.
-    """
-    for section in ("optimizer", "schedule"):
-        if f"{section}.type" in changes and changes[f"{section}.type"] != values[section].get("type"):
-            kept = {"lr": values[section]["lr"]} if "lr" in values[section] else {}
-            values[section] = {"type": changes[f"{section}.type"], **kept}
+    """Merge flat, dotted keys into hparams, optimizer and schedule."""
     for key, value in changes.items():
         section, dot, rest = key.partition(".")
         if dot and section in ("optimizer", "schedule"):

@@ -7,6 +7,7 @@ them, where several entries share a class.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -70,8 +71,20 @@ class Paper(Entry):
     title: str = ""
 
 
-DEFAULT_OPTIMIZER: dict[str, Any] = {"type": "SGD", "lr": 0.05, "momentum": 0.9, "weight_decay": 0.0005}
-"""Of a deep method that names none, with a cosine schedule."""
+OPTIMIZER: dict[str, Any] = {"type": "Adam", "lr": 0.001}
+"""Of a protocol that names none."""
+SCHEDULE: dict[str, Any] = {"type": "cosine"}
+"""Likewise."""
+OWN_OPTIMIZER: dict[str, Any] = {"type": "SGD", "lr": 0.05, "momentum": 0.9, "weight_decay": 0.0005}
+"""Of a method that names none, under a protocol that leaves it to the methods; with `SCHEDULE`."""
+
+
+def _check_recipe(part: str, options: dict[str, Any]) -> None:
+    """Refuse an optimizer or a schedule that says too little to be built."""
+    if not isinstance(options.get("type"), str):
+        raise ValueError(f"the type of the {part} is a name, not {shown(options.get('type'), 40)}")
+    if part == "optimizer" and "lr" not in options:
+        raise ValueError("an optimizer needs both: {type: ..., lr: ...}")
 
 
 class MethodEntry(ClassEntry):
@@ -82,8 +95,13 @@ class MethodEntry(ClassEntry):
     hparams: dict[str, Any] = Field(
         default_factory=dict, description="constructor arguments with another value than its default"
     )
-    optimizer: dict[str, Any] = Field(default_factory=dict, description="deep only: {type, lr, head_lr_mult, ...}")
-    schedule: dict[str, Any] = Field(default_factory=dict, description="deep only: {type, ...}")
+    optimizer: dict[str, Any] = Field(
+        default_factory=dict, description="{type, lr, ...} where the optimizer is the method; else it is the protocol's"
+    )
+    schedule: dict[str, Any] = Field(default_factory=dict, description="with an optimizer only; without one constant")
+    optimizers: list[str] = Field(
+        default_factory=list, description="the only types of optimizer that the method can be trained by; none: any"
+    )
     presets: dict[str, dict[str, Any]] = Field(default_factory=dict, description="flat, dotted: {optimizer.lr: 0.1}")
     preset_notes: dict[str, str] = Field(default_factory=dict, description="one line per preset, shown by `show`")
     search: dict[str, dict[str, list[Any]]] = Field(
@@ -91,25 +109,20 @@ class MethodEntry(ClassEntry):
     )
     deviations: list[str] = Field(default_factory=list, description="where this differs from the paper, and why")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _with_default_optimizer(cls, values: Any) -> Any:
-        """One that names its optimizer and no schedule means a constant rate."""
-        if not isinstance(values, dict):
-            return values
-        says_none = values.get("kind") == "deep" and not values.get("optimizer")
-        values = {**values, "schedule": values.get("schedule") or {"type": "cosine" if says_none else "constant"}}
-        return values | {"optimizer": dict(DEFAULT_OPTIMIZER)} if says_none else values
-
     @model_validator(mode="after")
-    def _deep_methods_have_an_optimizer(self) -> MethodEntry:
-        if self.kind == "deep" and not {"type", "lr"} <= set(self.optimizer):
-            raise ValueError("the optimizer of a deep method needs both: {type: ..., lr: ...}")
+    def _says_all_of_its_optimizer(self) -> MethodEntry:
+        if self.kind == "shallow" and (self.optimizer or self.schedule or self.optimizers):
+            raise ValueError("a shallow method is fitted: it has no optimizer and no schedule")
+        if self.schedule and not self.optimizer:
+            raise ValueError("a schedule without an optimizer: give both, or leave both to the protocol")
         for part in ("optimizer", "schedule"):
-            changed = [preset[f"{part}.type"] for preset in self.presets.values() if f"{part}.type" in preset]
-            for name in [getattr(self, part).get("type", ""), *changed]:
-                if not isinstance(name, str):
+            if own := getattr(self, part):
+                _check_recipe(part, own)
+            for preset in self.presets.values():
+                if not isinstance(name := preset.get(f"{part}.type", ""), str):
                     raise ValueError(f"the type of the {part} is a name, not {shown(name, 40)}")
+        if self.optimizers and self.optimizer and self.optimizer["type"] not in self.optimizers:
+            raise ValueError(f"its own optimizer {self.optimizer['type']} is not among {', '.join(self.optimizers)}")
         return self
 
 
@@ -228,6 +241,69 @@ class ProtocolEntry(Entry):
     topk: list[Annotated[Whole, Field(ge=1, le=LARGEST)]] = Field(default_factory=list)
     radii: list[Annotated[Whole, Field(ge=0, le=4096)]] = Field(default_factory=lambda: [0, 1, 2])
     denominator: Literal["retrieved", "capped", "all"] = "retrieved"
+    optimizer: dict[str, Any] | None = Field(
+        default_factory=lambda: dict(OPTIMIZER),
+        description="{type, lr, ...} of all deep methods; null: the methods' own, as before protocols had one",
+    )
+    schedule: dict[str, Any] | None = Field(
+        default_factory=lambda: dict(SCHEDULE), description="{type, ...} of the rates; null where the optimizer is"
+    )
+    rates: list[float] = Field(
+        default_factory=lambda: [0.001, 0.003, 0.0003, 0.01],
+        exclude=True,
+        description="learning rates that a search tries first; not part of the fingerprint",
+    )
+    standardize: bool = Field(
+        False, description="features minus their mean over their deviation, both of the training rows"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_schedule_without_an_optimizer(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "optimizer" in values and values["optimizer"] is None:
+            return {"schedule": None, **values}
+        return values
+
+    @model_validator(mode="after")
+    def _recipe_is_whole(self) -> ProtocolEntry:
+        if (self.optimizer is None) != (self.schedule is None):
+            raise ValueError("optimizer and schedule: give both, or null for both")
+        for part in ("optimizer", "schedule"):
+            if (own := getattr(self, part)) is not None:
+                _check_recipe(part, own)
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_older_versions_had_not(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """So that the fingerprints of results from before these fields stand."""
+        return {name: value for name, value in dump(self).items() if value or name not in _YOUNGER}
+
+    @classmethod
+    def from_dump(cls, values: Mapping[str, Any]) -> ProtocolEntry:
+        """The entry that was dumped, perhaps by a version in which protocols had no optimizer.
+
+        Raises:
+            ValidationError: as of any entry.
+        """
+        return cls.model_validate({"optimizer": None, **values})
+
+    def fields(self) -> dict[str, Any]:
+        """All fields as plain values, those too that the dump leaves out."""
+        left_out = {name: getattr(self, name) for name in (*_YOUNGER, "title", "rates")}
+        return self.model_dump() | left_out
+
+
+_YOUNGER = ("optimizer", "schedule", "standardize")
+"""Fields of a protocol that the dump leaves out where they say nothing."""
+
+
+def unversioned(protocol: str) -> str:
+    """The name of a protocol without the version that may stand behind it.
+
+    >>> unversioned("cifar10-dualhash-frozen@2"), unversioned("digits")
+    ('cifar10-dualhash-frozen', 'digits')
+    """
+    return protocol.partition("@")[0]
 
 
 class CatalogFile(Entry):
@@ -241,6 +317,17 @@ class CatalogFile(Entry):
     schedules: dict[str, ScheduleEntry] = Field(default_factory=dict)
     metrics: dict[str, MetricEntry] = Field(default_factory=dict)
     executors: dict[str, ExecutorEntry] = Field(default_factory=dict)
+
+    @field_validator("protocols")
+    @classmethod
+    def _versions_are_told_truly(cls, value: dict[str, ProtocolEntry]) -> dict[str, ProtocolEntry]:
+        for name, entry in value.items():
+            said = name.removeprefix(unversioned(name))
+            if said and said != f"@{entry.version}":
+                raise ValueError(
+                    f"{shown(name)} has version {entry.version}: call it {unversioned(name)}@{entry.version}"
+                )
+        return value
 
 
 ENTRIES: dict[str, type[Entry]] = {

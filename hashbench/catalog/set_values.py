@@ -15,10 +15,17 @@ from hashbench.errors import UserError, cut, did_you_mean
 SECTIONS = ("optimizer", "schedule", "protocol", "backbone", "dataset")
 
 
-def check_hyper_parameters(catalog: Catalog, method: str, given: Mapping[str, Any], option: str = "--set") -> None:
+def check_hyper_parameters(
+    catalog: Catalog,
+    method: str,
+    given: Mapping[str, Any],
+    recipe: Mapping[str, Mapping[str, Any]],
+    option: str = "--set",
+) -> None:
     """Check hyper-parameters, and the options of optimizer and schedule, against a method's entry and constructor.
 
     Args:
+        recipe: options of `optimizer` and `schedule` that they change.
         option: of the command line that gave them, or what else they are called.
 
     Raises:
@@ -38,7 +45,7 @@ def check_hyper_parameters(catalog: Catalog, method: str, given: Mapping[str, An
                 f"{option} {cut(key, 60)}: method {method} is fitted, without optimizer and schedule: leave it out"
             )
         else:
-            known = _options_of(catalog, section, getattr(entry, section), given)
+            known = _options_of(catalog, section, recipe[section], given)
         if name in known:
             samples = [known[name], *(preset[key] for preset in entry.presets.values() if key in preset)]
             samples += [one for ends in entry.search.get(key, {}).values() for one in ends]
@@ -67,14 +74,12 @@ def check_options(catalog: Catalog, section: str, name: str, given: Mapping[str,
             _check_kind(f"{option} {section}.{key}", value, [defaults[key]])
 
 
-def _options_of(
-    catalog: Catalog, section: str, of_entry: Mapping[str, Any], given: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Options of an optimizer or schedule with a value of the right kind: the entry's, or those of the type given."""
-    kind = given.get(f"{section}.type", of_entry.get("type"))
-    if not isinstance(kind, str) or kind == of_entry.get("type") or kind not in catalog.section(f"{section}s"):
-        return dict(of_entry)
-    return {**catalog.defaults(f"{section}s", kind), "type": of_entry.get("type")}
+def _options_of(catalog: Catalog, section: str, before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of an optimizer or schedule with a value of the right kind: those before, or those of the type given."""
+    kind = given.get(f"{section}.type", before.get("type"))
+    if not isinstance(kind, str) or kind == before.get("type") or kind not in catalog.section(f"{section}s"):
+        return dict(before)
+    return {**catalog.defaults(f"{section}s", kind), "type": before.get("type")}
 
 
 def _check_kind(where: str, value: Any, samples: Iterable[Any]) -> None:

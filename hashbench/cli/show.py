@@ -50,6 +50,8 @@ def _show(catalog: Catalog, section: str, name: str) -> None:
         _show_method(name, entry, catalog.defaults(section, name))
         return
     facts = entry.model_dump(mode="json", by_alias=True, exclude={"title", "hparams"})
+    if section == "protocols":
+        facts |= {"optimizer": entry.optimizer or "the methods' own", "rates": entry.rates}
     if section != "protocols":
         facts["defaults"] = catalog.defaults(section, name)
     for key, value in facts.items():
@@ -64,11 +66,15 @@ def _show_method(name: str, entry: MethodEntry, defaults: dict[str, Any]) -> Non
         facts = [entry.paper.title, entry.paper.venue, entry.paper.url, f"[{entry.paper.key}]"]
         put(f"  paper      {', '.join(fact for fact in facts if fact)}")
     put(f"  defaults   {_text(defaults)}")
-    if entry.kind == "deep":
-        put(f"  optimizer  {_text(entry.optimizer)}")
-        put(f"  schedule   {_text(entry.schedule)}")
+    if entry.kind == "deep" and entry.optimizer:
+        put(f"  optimizer  its own: {_text(entry.optimizer)}")
+        put(f"  schedule   its own: {_text(entry.schedule or {'type': 'constant'})}")
+    elif entry.kind == "deep":
+        put("  optimizer  the protocol's, with its schedule: hashbench show PROTOCOL")
     else:
         put("  fitted on  the protocol's inputs, or a frozen backbone's features: --protocol cifar10-dualhash-frozen")
+    if entry.optimizers:
+        put(f"  trained by {' or '.join(entry.optimizers)} only")
     if entry.search:
         put(f"  search     {_text(entry.search)}")
     for preset, changes in entry.presets.items():

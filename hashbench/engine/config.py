@@ -132,7 +132,7 @@ def spec_of(identity: Mapping[str, Any], **run_options: Any) -> RunSpec:
     """The RunSpec whose `identity()` was kept in spec.json, as it was."""
     values = dict(identity)
     weights = values.pop("weights")
-    settings = ProtocolEntry.model_validate(values.pop("settings"))
+    settings = ProtocolEntry.from_dump(values.pop("settings"))
     hooks = tuple(values.pop("custom_hooks", ()))
     return RunSpec(
         **values, settings=settings, weights=Path(weights) if weights else None, custom_hooks=hooks, **run_options
@@ -145,6 +145,8 @@ def _resolved(catalog: Catalog, run: dict[str, Any], **options: Any) -> RunSpec:
     preset = label if match is None or label in catalog.method(method).presets else match["preset"]
     settings = run.get("settings", {})
     _check_names("", "settings.", settings, ProtocolEntry.model_fields)
+    if "version" in settings and "optimizer" not in settings:  # all of a protocol, from before it had an optimizer
+        settings = {**settings, "optimizer": None, "schedule": None}
     for name in ("dataset", "backbone"):
         if name in run and settings.get(name, run[name]) != run[name]:
             one, other = shown(run[name]), shown(settings[name])
@@ -153,8 +155,8 @@ def _resolved(catalog: Catalog, run: dict[str, Any], **options: Any) -> RunSpec:
     request: dict[str, Any] = {key: run[key] for key in named if key in run}
     if "weights" in run:
         options["weights"] = Path(run["weights"])
-    values: dict[str, Any] = _changes(catalog, run, preset, options["out"])
-    values |= {f"protocol.{key}": value for key, value in settings.items()}
+    of_protocol = {f"protocol.{key}": value for key, value in settings.items()}
+    values = _changes(catalog, run, preset, of_protocol, options["out"]) | of_protocol
 
     def made(trials: int) -> RunSpec:
         return resolve(
@@ -165,11 +167,14 @@ def _resolved(catalog: Catalog, run: dict[str, Any], **options: Any) -> RunSpec:
     return spec if not spec.trials or spec.preset == label else made(0)  # changed by hand: no search found these values
 
 
-def _changes(catalog: Catalog, run: dict[str, Any], preset: str, out: Path) -> dict[str, Any]:
-    """What a config sets beyond the preset, as flat, dotted keys: what `--set` would be given."""
+def _changes(
+    catalog: Catalog, run: dict[str, Any], preset: str, of_protocol: dict[str, Any], out: Path
+) -> dict[str, Any]:
+    """What a config sets beyond protocol and preset, as flat, dotted keys: what `--set` would be given."""
+    request = {"method": run["method"], "protocol": run.get("protocol", "digits"), "preset": preset, "out": out}
 
     def of(values: dict[str, Any]) -> RunSpec:
-        return resolve(catalog, method=run["method"], preset=preset, values=values, option="key", out=out)
+        return resolve(catalog, values=of_protocol | values, option="key", **request)
 
     flat = dict(run.get("hparams", {}))
     for section in ("optimizer", "schedule"):

@@ -17,6 +17,7 @@ from hashbench.backbones.checksum import state_checksum
 from hashbench.backbones.identity import Identity
 from hashbench.catalog import BackboneEntry, Catalog, ProtocolEntry
 from hashbench.catalog.request import RunSpec, check_device_name
+from hashbench.catalog.schema import unversioned
 from hashbench.data import DataTable, DeviceTransform
 from hashbench.data.load import load_table
 from hashbench.data.signature import signature
@@ -213,7 +214,7 @@ def _what_methods_share(spec: RunSpec, catalog: Catalog) -> _Shared:
     )
     facts = description(
         settings,
-        name=spec.protocol,
+        name=unversioned(spec.protocol),
         data_checksum=table.checksum,
         split_checksum=roles.split_checksum,
         weights_checksum=backbone.weights_checksum,

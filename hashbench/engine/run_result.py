@@ -63,6 +63,7 @@ def record_of(
                 "evaluation": evaluation.info,
             },
             "dataset": spec.settings.dataset,
+            "recipe": spec.recipe,
             "trials": spec.trials,
             "warnings": [*experiment.warnings, *_doubts(experiment, runner, test)],
         }

@@ -130,7 +130,18 @@ def _seeds(row: Row) -> Cell:
 
 def _label(row: Row) -> Cell:
     warnings = row.get("warnings")
-    return Cell(row["label"] + (WARNED if warnings else ""), order=row["label"], hint=warnings or "")
+    own = f" ({row['optimizer']})" if row["recipe"] == "method" else ""
+    hint = "trained by its own optimizer, not by the protocol's" if own else ""
+    return Cell(
+        row["label"] + own + (WARNED if warnings else ""),
+        order=row["label"],
+        hint="; ".join(filter(None, [warnings, hint])),
+    )
+
+
+def _optimizer(runs: Runs) -> str:
+    """Its type; nothing for a fitted method."""
+    return str(runs[0].hparams.get("optimizer", {}).get("type", ""))
 
 
 def _left_out(runs: Runs) -> int | None:
@@ -160,6 +171,8 @@ COLUMNS: list[Column] = [
     Column("backbone", value=_of_all("backbone")),
     Column("method", value=_of_all("method")),
     Column("preset", value=_of_all("preset")),
+    Column("optimizer", value=_optimizer),
+    Column("recipe", value=_of_all("recipe")),
     Column("bits", "bits", _of_all("bits"), style="bits", whole=True),
     Column("", "rank", cell=_rank, style="rank", whole=True),
     Column("", "method", cell=_label, style="method", left=True, whole=True),

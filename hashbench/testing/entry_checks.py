@@ -103,11 +103,10 @@ def check_search_space(subject: Subject) -> None:
     entry = subject.entry
     if not entry.search:
         raise NotApplicable("no search space: the method is run with its defaults")
+    defaults = subject.configuration()
     for name, space in entry.search.items():
         section, dot, key = name.partition(".")
-        known: Any = (
-            {"optimizer": entry.optimizer, "schedule": entry.schedule}.get(section, {}) if dot else subject.hparams
-        )
+        known: Any = getattr(defaults, section, {}) if dot else subject.hparams
         expect(
             (key if dot else name) in known,
             f"search: {name} is not among the hyper-parameters or the optimizer's options",

@@ -85,7 +85,7 @@ class ShortTraining:
         feed = Feed(self.table, plain, plain, BATCH, "cpu", seed, rank(), world_size())
         self.training = Training(
             self.model,
-            build_optimizer(subject.entry.optimizer, self.network, subject.catalog),
+            build_optimizer(subject.configuration().optimizer, self.network, subject.catalog),
             feed,
             np.arange(len(self.table)),
             epochs=EPOCHS,

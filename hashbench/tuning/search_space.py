@@ -83,9 +83,14 @@ def checked(entry: Mapping[str, list[Any]], where: str) -> tuple[str, list[Any]]
     return kind, options
 
 
-def with_changes(catalog: Catalog, method: str, words: Sequence[str]) -> dict[str, dict[str, list[Any]]]:
+def with_changes(
+    catalog: Catalog, method: str, words: Sequence[str], recipe: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, list[Any]]]:
     """The space of a method's entry with what `--search` says: `KEY=log LOW HIGH`, `KEY=uniform LOW HIGH` or
     `KEY=choice A B ...`, which replace an entry or add one.
+
+    Args:
+        recipe: options of `optimizer` and `schedule` from which the search starts.
 
     Raises:
         UserError: text of another form, a key that is no hyper-parameter of the method, or nothing to search.
@@ -104,7 +109,7 @@ def with_changes(catalog: Catalog, method: str, words: Sequence[str]) -> dict[st
             )
         space[name] = {kind: [parse_sets([f"{name}={value}"], "--search")[name] for value in values]}
         for value in space[name][kind]:
-            check_hyper_parameters(catalog, method, {name: value}, "--search")
+            check_hyper_parameters(catalog, method, {name: value}, recipe, "--search")
     if not space:
         raise UserError(
             f"method {method} has no search space in its registry entry: give one with --search 'KEY=log LOW HIGH'"

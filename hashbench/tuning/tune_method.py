@@ -63,8 +63,9 @@ def tune_method(
     def make_spec(values: dict[str, Any]) -> RunSpec:
         return resolve([*shared, *start, *(as_set(name, value) for name, value in values.items())])
 
-    space = with_changes(catalog, method, search)
     defaults = make_spec({})
+    recipe = {"optimizer": defaults.optimizer, "schedule": defaults.schedule}
+    space = with_changes(catalog, method, search, recipe)
     types = {"optimizer": defaults.optimizer.get("type", ""), "schedule": defaults.schedule.get("type", "")}
     whole = whole_numbers(catalog, method, space, types)
     if path is None:
