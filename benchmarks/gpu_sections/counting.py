@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+
 from gpu_sections.section import Section, Setting
 from gpu_sections.timing import median_seconds
-
 from hashbench.evaluation import HammingCounter
 from hashbench.evaluation.counts import Counts
 from hashbench.evaluation.labels import Labels, parse_labels
@@ -79,7 +79,10 @@ def _check(setting: Setting, section: Section, name: str, triton: bool) -> None:
     for bits in LENGTHS[:3] if setting.tiny else LENGTHS:
         for classes in (None, 21, 70):
             case = Case.drawn(queries, items, bits, classes)
-            expected, found = case.by_cpu(), case.backend(setting.device, triton=triton).count(case.database, case.labels)
+            expected, found = (
+                case.by_cpu(),
+                case.backend(setting.device, triton=triton).count(case.database, case.labels),
+            )
             checked += 1
             if not (np.array_equal(expected.n, found.n) and np.array_equal(expected.p, found.p)):
                 different.append(f"{bits} bits, {classes or 'ids'}")

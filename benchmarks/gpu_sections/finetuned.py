@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from gpu_sections.section import Section, Setting
-
 from hashbench.api import request, run
 
 METHODS = ("csq", "class_codes", "dualhash_likelihood", "dualhash_stom", "hashnet", "dhn", "orthohash")
@@ -47,8 +46,8 @@ def _do(setting: Setting, section: Section, method: str, epochs: int) -> None:
         "methods",
         method=method,
         epochs=len(record.history),
-        validation_map=record.selection.value,
-        selected_epoch=record.selection.epoch,
+        validation_map=record.selection["value"],
+        selected_epoch=record.selection["epoch"],
         test_map=record.metrics["map"],
         test_map_worst=record.metrics["map_worst"],
         test_map_best=record.metrics["map_best"],

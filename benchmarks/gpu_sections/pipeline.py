@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+
 from gpu_sections.section import Section, Setting
 from gpu_sections.step import BF16
 from gpu_sections.timing import median_seconds
@@ -16,13 +20,13 @@ def pipeline(setting: Setting, section: Section) -> None:
         if section.left < 5 and not setting.tiny:
             section.note(f"{pixels} pixels were not measured: no time left")
             continue
-        at_size = _at(setting, pixels)
+        at_size = replace(setting, options={**setting.options, "image_size": pixels})
         with BF16.in_force():
             pair = Pair(at_size, BF16, steps=2 if setting.tiny else 20)
             loaders = {"augmented": pair.ours.learner.training.loader, "plain": pair.ours.feed.ordered(pair.rows)}
             repeats = 1 if setting.tiny else 5
             rates = {
-                name: pair.images / median_seconds(lambda: [None for _ in loader], setting.device, repeats=repeats)
+                name: pair.images / median_seconds(partial(_through, loader), setting.device, repeats=repeats)
                 for name, loader in loaders.items()
             }
             pair.harness()
@@ -39,7 +43,7 @@ def pipeline(setting: Setting, section: Section) -> None:
         )
 
 
-def _at(setting: Setting, pixels: int) -> Setting:
-    return Setting(
-        setting.device, setting.tiny, setting.protocol, {**setting.options, "image_size": pixels}, setting.out
-    )
+def _through(loader: Iterable[object]) -> None:
+    """All batches, none of them kept."""
+    for _ in loader:
+        pass

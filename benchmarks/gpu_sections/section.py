@@ -20,6 +20,7 @@ class Setting:
         tiny: the smallest sizes that run through every line.
         protocol: name of the protocol that is trained.
         options: of `hashbench.api.request`, for every run: fields of the protocol, data, weights.
+        images: how many the protocol trains on.
         out: folder of the runs.
     """
 
@@ -27,6 +28,7 @@ class Setting:
     tiny: bool
     protocol: str
     options: dict[str, Any]
+    images: int
     out: Path
 
     @property

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+
 from gpu_sections.section import Setting
 from gpu_sections.timing import seconds_of
-
 from hashbench.api import request
 from hashbench.engine.experiment import Experiment, prepare
 from hashbench.engine.reporter import Reporter
@@ -104,15 +104,17 @@ class Pair:
     def _bare(self) -> float:
         one, training = self.theirs, self.theirs.learner.training
         store, transform, optimizer = one.roles.table.on(self.device), one.feed.transform, training.optimizer
-        half = torch.autocast(torch.device(self.device).type, torch.bfloat16) if self.precision == "bf16" else None
+        kind, half = torch.device(self.device).type, self.precision == "bf16"
         self._network.train()
         total = torch.zeros((), device=self.device)
         order = torch.randperm(len(self.rows), generator=self._generator).to(self.device)
         for positions in order.split(self.batch_size):
             chosen = self._on_device[positions]
-            with half or nullcontext():
-                logits, codes = self._run(transform(store.pick(chosen), self._generator))
-            batch = CodeBatch(codes.float(), logits.float(), store.labels[chosen], positions, one.roles.table.num_classes)
+            images = transform(store.pick(chosen), self._generator)
+            with torch.autocast(kind, torch.bfloat16, enabled=half):
+                logits, codes = self._run(images)
+            labels = store.labels[chosen]
+            batch = CodeBatch(codes.float(), logits.float(), labels, positions, one.roles.table.num_classes)
             optimizer.zero_grad(set_to_none=True)
             loss = sum(self._network.method.loss(batch).values())
             loss.backward()

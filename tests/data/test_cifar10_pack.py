@@ -32,7 +32,12 @@ def test_the_images_come_back_in_their_rows_with_the_checksum_of_the_whole(table
     read = CIFAR10(tmp_path / "pack.npz").load()
     assert torch.equal(read.inputs[ROWS], table.inputs[ROWS])
     assert torch.equal(read.labels[ROWS], table.labels[ROWS])
-    assert (read.name, read.checksum, read.class_names, len(read)) == (table.name, table.checksum, table.class_names, 10)
+    assert (read.name, read.checksum, read.class_names, len(read)) == (
+        table.name,
+        table.checksum,
+        table.class_names,
+        10,
+    )
     assert read.present.tolist() == ROWS.tolist()
     assert not read.inputs[[0, 2, 3, 6, 9]].any()
 
