@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gpu_sections.section import Section, Setting
 from hashbench.api import request, run
 
@@ -58,23 +60,25 @@ def _do(setting: Setting, section: Section, method: str, epochs: int) -> None:
     )
 
 
-def _options(setting: Setting) -> dict:
+def _options(setting: Setting) -> dict[str, Any]:
     """The protocol's, computed as fast as it goes here."""
     return {"precision": "bf16", "channels_last": True, **setting.options}
 
 
-def _said(setting: Setting) -> dict:
-    return {name: str(value) for name, value in _options(setting).items() if name not in ("data_root", "weights")}
+def _said(setting: Setting) -> dict[str, str]:
+    return {
+        name: str(value) for name, value in _options(setting).items() if name not in ("data_root", "weights", "epochs")
+    }
 
 
-def _asked(setting: Setting, *, epochs: int, out: str) -> dict:
+def _asked(setting: Setting, *, epochs: int, out: str) -> dict[str, Any]:
     return {
         "protocol": setting.protocol,
         "bits": 16,
         "seed": 0,
-        "epochs": epochs,
         "device": setting.device,
         "out": setting.out / out,
         "progress": False,
         **_options(setting),
+        "epochs": epochs,
     }

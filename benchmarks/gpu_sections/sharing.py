@@ -6,6 +6,7 @@ import os
 import shutil
 import statistics
 import time
+from typing import Any
 
 import torch
 
@@ -50,7 +51,7 @@ def sharing(setting: Setting, section: Section) -> None:
     section.put(throughput_of_two_to_one=rates[2] / rates[1])
 
 
-def _options(setting: Setting) -> dict:
+def _options(setting: Setting) -> dict[str, Any]:
     device = "cuda" if setting.on_gpu else setting.device
     return {"precision": "bf16", "channels_last": True, **setting.options, "device": device}
 
