@@ -10,6 +10,22 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from hashbench.models.deep import require
+
+
+def margin_of(method: str, bits: int, margin_share: float, margin: float | None) -> float:
+    """m: `margin` where it is given, else `margin_share` times sqrt(2 K).
+
+    sqrt(2 K) is the distance of two codes in {-1, +1}^K half of whose bits are different, so that a share asks for the
+    same at every length.
+
+    Raises:
+        UserError: either is not positive.
+    """
+    require(margin_share > 0, f"{method}: margin_share = {margin_share} must be > 0")
+    require(margin is None or margin > 0, f"{method}: margin = {margin} must be > 0, or null for margin_share")
+    return margin_share * (2 * bits) ** 0.5 if margin is None else float(margin)
+
 
 def contrastive(codes: Tensor, similarity: Tensor, margin: float, share: float = 0.5) -> dict[str, Tensor]:
     """The loss over all pairs i < j of a batch, each of the two terms a mean over its own pairs.

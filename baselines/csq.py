@@ -69,13 +69,14 @@ class CSQ(DeepMethod):
     Note of the construction: the first column of a Hadamard matrix is constant, so with C <= K one bit carries nothing.
 
     Args:
-        lam: lambda, weight of the quantisation term; the authors' commands use 0.05.
+        lam: lambda, weight of the quantisation term; 0.0001 as in swuxyj/DeepHash-pytorch, where the authors' commands
+            use 0.05.
     """
 
     centers: Tensor
     tie: Tensor
 
-    def __init__(self, *, bits: int, num_classes: int, num_train: int, lam: float = 0.0001822) -> None:
+    def __init__(self, *, bits: int, num_classes: int, num_train: int, lam: float = 0.0001) -> None:
         super().__init__(bits=bits, num_classes=num_classes, num_train=num_train)
         require(lam >= 0, f"csq: lam = {lam} must not be negative")
         self.lam = lam

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from hashbench.models import CodeBatch, DeepMethod, FitContext
 from hashbench.models.deep import require
-from hashbench_baselines.contrastive import contrastive
+from hashbench_baselines.contrastive import contrastive, margin_of
 from hashbench_baselines.dictionary_start import DictionaryStart, Matrix
 from hashbench_baselines.unfolded import BoundedLinear, Unfolded, admm, admm_matrices
 
@@ -33,7 +33,8 @@ class DeepLinf(DeepMethod):
     found on up to `ksvd_samples` training samples.
 
     Args:
-        margin: m > 0.
+        margin_share: m / sqrt(2 N), which is also the first lam; 0.5 is about the paper's m = 5 at its 48 and 64 bits.
+        margin: m > 0 itself; None: by margin_share.
         stages: unfolded iterations after the first, 2 in the paper (3 and 4 are mentioned).
         beta: penalty > 0 of ADMM, for the first values.
         init: 'ksvd', or 'random' for PyTorch's own first values (then lam starts at m / sqrt(2 N) too).
@@ -49,7 +50,8 @@ class DeepLinf(DeepMethod):
         bits: int,
         num_classes: int,
         num_train: int,
-        margin: float = 5.0,
+        margin_share: float = 0.5,
+        margin: float | None = None,
         stages: int = 2,
         beta: float = 0.6,
         init: str = "ksvd",
@@ -59,12 +61,12 @@ class DeepLinf(DeepMethod):
         share: float = 0.5,
     ) -> None:
         super().__init__(bits=bits, num_classes=num_classes, num_train=num_train)
-        require(margin > 0, f"deep_linf: margin = {margin} must be > 0")
         require(0 < share < 1, f"deep_linf: share = {share} must be in (0, 1): it is the weight of similar pairs")
         require(stages >= 0, f"deep_linf: stages = {stages} must be >= 0")
         require(beta > 0, f"deep_linf: beta = {beta} must be > 0: it is the penalty of ADMM")
         require(init in ("ksvd", "random"), f"deep_linf: init = {init!r} must be ksvd or random")
-        self.margin, self.stages, self.beta, self.share = margin, stages, beta, share
+        self.margin = margin_of("deep_linf", bits, margin_share, margin)
+        self.stages, self.beta, self.share = stages, beta, share
         self.start: DictionaryStart | None = None
         if init == "ksvd":
             self.start = DictionaryStart("deep_linf", bits, num_train, sparsity, ksvd_iterations, ksvd_samples)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hashbench.models import CodeBatch, DeepMethod
 from hashbench.models.deep import require
-from hashbench_baselines.pairwise import distinct_pairs, mean_over, pair_nll, sign_error
+from hashbench_baselines.pairwise import distinct_pairs, logit_scale, mean_over, pair_nll, sign_error
 
 
 class DPSH(DeepMethod):
@@ -21,27 +21,39 @@ class DPSH(DeepMethod):
 
         mean over pairs i != j of [log(1 + e^Theta_ij) - s_ij Theta_ij]  +  eta * mean over i of ||sgn(u_i) - u_i||^2,
 
-    so `eta` here is the paper's divided by N. The authors' group (its PyTorch version, jiangqy/DPSH-pytorch) has
-    lambda = 50 with N = 5,000 training images and divides as above, but takes the gradient of a pair from one of its
-    sides only: in the preset `paper` eta is 2 * 50 / 5,000 and the rate half of theirs, which makes the same steps.
+    so `eta` here is the paper's divided by N, and by default it weighs the mean over bits. The authors' group (its
+    PyTorch version, jiangqy/DPSH-pytorch) has lambda = 50 with N = 5,000 training images and divides as above, but
+    takes the gradient of a pair from one of its sides only: in the preset `paper` eta is 2 * 50 / 5,000 and the rate
+    half of theirs, which makes the same steps.
 
     Args:
-        scale: Theta = scale * <u_i, u_j>; the paper has 1/2, whose logits reach K/2 and saturate for long codes.
-        eta: weight of the quantisation term.
+        max_logit: Theta of two equal codes in {-1, +1}^K, the same at every length; 8 is the paper's at 16 bits.
+            Outputs are not bounded, and the quantisation term draws them there.
+        scale: Theta = scale * <u_i, u_j>; None: max_logit / K. The paper has 1/2, whose logits reach K/2 and saturate
+            for long codes.
+        eta: weight of the quantisation term; 0.1 as in swuxyj/DeepHash-pytorch, which averages over bits too.
+        mean_over_bits: average the quantisation term over bits instead of summing it.
     """
 
     def __init__(
-        self, *, bits: int, num_classes: int, num_train: int, scale: float = 0.04595, eta: float = 0.001526
+        self,
+        *,
+        bits: int,
+        num_classes: int,
+        num_train: int,
+        max_logit: float = 8.0,
+        scale: float | None = None,
+        eta: float = 0.1,
+        mean_over_bits: bool = True,
     ) -> None:
         super().__init__(bits=bits, num_classes=num_classes, num_train=num_train)
-        require(scale > 0, f"dpsh: scale = {scale} must be positive")
         require(eta >= 0, f"dpsh: eta = {eta} must not be negative")
-        self.scale = scale
-        self.eta = eta
+        self.scale = logit_scale("dpsh", bits, max_logit, scale)
+        self.weight = eta if mean_over_bits else eta * bits
 
     def loss(self, batch: CodeBatch) -> dict[str, Tensor]:
         theta = self.scale * (batch.codes @ batch.codes.T)
         return {
             "likelihood": mean_over(pair_nll(theta, batch.similarity), distinct_pairs(batch.codes)),
-            "quantization": self.eta * sign_error(batch.codes),
+            "quantization": self.weight * sign_error(batch.codes),
         }

@@ -18,6 +18,7 @@ from hashbench.models import CodeBatch, DeepMethod, FitContext
 from hashbench.models.deep import require
 from hashbench_baselines.code_bank import CodeBank
 from hashbench_baselines.dcc import classifier, descend, signs
+from hashbench_baselines.pairwise import logit_scale
 
 
 class DSDH(DeepMethod):
@@ -25,6 +26,10 @@ class DSDH(DeepMethod):
 
     What the network minimises is an estimate of J / N^2 with the paper's weights: a mean over pairs, and eta / N times
     the mean over samples of |b_i - u_i|^2. W and B do not depend on that scale.
+
+    The paper's T = <u_i, u_j> / 2 reaches K/2, and its pull grows as K. By default neither depends on the length: T
+    reaches `max_logit`, and the mean over samples and bits of (b - u)^2 has the weight that the paper's eta gives it at
+    16 bits and N = 5,000.
 
     Partners of a sample in the likelihood are all training samples at their last known codes ('bank', the authors') or
     the batch ('batch'); itself is among them, in a batch at weight 1 / b instead of 1 / N. The bank carries no
@@ -36,11 +41,13 @@ class DSDH(DeepMethod):
     from zero.
 
     Args:
+        max_logit: T of two equal codes in {-1, +1}^K; 8 is the paper's at 16 bits.
+        scale: T = scale * <u_i, u_j>; None: max_logit / K. The paper has 1/2.
         mu: weight > 0 of the classifier's error.
         nu: weight > 0 of |W|^2.
-        eta: weight >= 0 of |b - u|^2.
-        eta_network: weight of the mean over samples and bits of (b - u)^2 in the network's loss, where it is to differ
-            from what eta implies (eta K / N); None: it does not.
+        eta: weight >= 0 of |b - u|^2; it decides between classifier and network in the B-step.
+        eta_network: weight of the mean over samples and bits of (b - u)^2 in the network's loss; None: what eta
+            implies, eta K / N.
         sweeps: passes over the bits in each B-step, at most; it ends early once nothing changes.
         partners: 'bank' or 'batch'.
         dcc: 'epoch' or 'batch'.
@@ -56,10 +63,12 @@ class DSDH(DeepMethod):
         bits: int,
         num_classes: int,
         num_train: int,
+        max_logit: float = 8.0,
+        scale: float | None = None,
         mu: float = 1.0,
-        nu: float = 0.3015,
-        eta: float = 3.856,
-        eta_network: float | None = None,
+        nu: float = 0.1,
+        eta: float = 55.0,
+        eta_network: float | None = 0.176,
         sweeps: int = 10,
         partners: str = "batch",
         dcc: str = "epoch",
@@ -72,6 +81,7 @@ class DSDH(DeepMethod):
         require(sweeps == int(sweeps) and sweeps >= 1, f"dsdh: sweeps = {sweeps} must be a whole number >= 1")
         require(partners in ("bank", "batch"), f"dsdh: partners = {partners!r} must be bank or batch")
         require(dcc in ("epoch", "batch"), f"dsdh: dcc = {dcc!r} must be epoch or batch")
+        self.scale = logit_scale("dsdh", bits, max_logit, scale)
         self.ridge, self.pull = nu / mu, eta / mu
         self.eta_network = eta * bits / num_train if eta_network is None else eta_network
         self.sweeps, self.partners, self.dcc = int(sweeps), partners, dcc
@@ -90,9 +100,9 @@ class DSDH(DeepMethod):
     def _likelihood(self, batch: CodeBatch) -> Tensor:
         codes = batch.codes
         if self.partners == "batch":
-            return binary_cross_entropy_with_logits(codes @ codes.T / 2, batch.similarity)
+            return binary_cross_entropy_with_logits(self.scale * (codes @ codes.T), batch.similarity)
         bank, similar, known = self.bank.partners(batch)
-        each = binary_cross_entropy_with_logits(codes @ bank.T / 2, similar, reduction="none")
+        each = binary_cross_entropy_with_logits(self.scale * (codes @ bank.T), similar, reduction="none")
         return 2 * (each @ known).mean() / known.sum()
 
     @torch.no_grad()

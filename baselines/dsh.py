@@ -26,7 +26,8 @@ class DSH(DeepMethod):
 
     Args:
         margin_per_bit: m / K; 2 in the paper.
-        alpha: weight of the regulariser; 0.01 in the paper.
+        alpha: weight of the regulariser; 0.01 in the paper. Distances, margin and regulariser all grow as K, so their
+            balance is the same at every length.
     """
 
     def __init__(

@@ -14,7 +14,7 @@ from torch.nn.functional import softplus
 
 from hashbench.models import CodeBatch, DeepMethod
 from hashbench.models.deep import require
-from hashbench_baselines.pairwise import distinct_pairs, mean_over, sign_error
+from hashbench_baselines.pairwise import distinct_pairs, logit_scale, mean_over, sign_error
 
 
 class DTSH(DeepMethod):
@@ -28,9 +28,13 @@ class DTSH(DeepMethod):
     each of 9 other classes a query. In the same way their step 5e-4 / N with N = 5,000 is a rate of 0.0045.
 
     Args:
-        scale: Theta = scale * <u_i, u_j>; 1/2 in the paper, 1 in swuxyj/DeepHash-pytorch and in DualHash's runs.
-        margin: a, in units of Theta; None: bits / 2, as in the authors' code.
-        lam: lambda, weight of the quantisation term.
+        max_logit: Theta of two equal codes in {-1, +1}^K, the same at every length; 8 is the paper's at 16 bits.
+            Outputs are not bounded, and the quantisation term draws them there.
+        scale: Theta = scale * <u_i, u_j>; None: max_logit / K. 1/2 in the paper, 1 in swuxyj/DeepHash-pytorch and in
+            DualHash's runs.
+        margin_share: a as a share of the Theta of equal codes; 1 is K/2 at the paper's scale, as in the authors' code.
+        margin: a itself, in units of Theta; None: by margin_share.
+        lam: lambda, weight of the quantisation term; 0.07 is the authors' at 16 bits.
         mean_over_bits: average the quantisation term over bits, as DualHash's runs do, instead of summing it.
     """
 
@@ -40,17 +44,18 @@ class DTSH(DeepMethod):
         bits: int,
         num_classes: int,
         num_train: int,
-        scale: float = 0.5,
-        margin: float | None = 26.57,
-        lam: float = 0.0004039,
-        mean_over_bits: bool = False,
+        max_logit: float = 8.0,
+        scale: float | None = None,
+        margin_share: float = 1.0,
+        margin: float | None = None,
+        lam: float = 0.07,
+        mean_over_bits: bool = True,
     ) -> None:
         super().__init__(bits=bits, num_classes=num_classes, num_train=num_train)
-        require(scale > 0, f"dtsh: scale = {scale} must be positive")
         require(lam >= 0, f"dtsh: lam = {lam} must not be negative")
-        self.scale = scale
-        self.margin = bits / 2 if margin is None else margin
-        self.weight = lam / bits if mean_over_bits else lam
+        self.scale = logit_scale("dtsh", bits, max_logit, scale)
+        self.margin = margin_share * self.scale * bits if margin is None else margin
+        self.weight = lam if mean_over_bits else lam * bits
 
     def loss(self, batch: CodeBatch) -> dict[str, Tensor]:
         theta = self.scale * (batch.codes @ batch.codes.T)

@@ -28,7 +28,7 @@ class GreedyHash(DeepMethod):
 
     multilabel = False
 
-    def __init__(self, *, bits: int, num_classes: int, num_train: int, alpha: float = 0.05787) -> None:
+    def __init__(self, *, bits: int, num_classes: int, num_train: int, alpha: float = 0.1) -> None:
         super().__init__(bits=bits, num_classes=num_classes, num_train=num_train)
         require(alpha >= 0, f"greedyhash: alpha = {alpha} must not be negative")
         self.alpha = alpha

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hashbench.models import CodeBatch, DeepMethod, FitContext
 from hashbench.models.deep import require
-from hashbench_baselines.pairwise import distinct_pairs, mean_over, pair_nll
+from hashbench_baselines.pairwise import distinct_pairs, logit_scale, mean_over, pair_nll
 
 
 class HashNet(DeepMethod):
@@ -28,7 +28,9 @@ class HashNet(DeepMethod):
     of another length would end at another beta, so by default its steps are stretched to 10,000.
 
     Args:
-        alpha: scale of the inner product; None: 10 / bits, as in the authors' PyTorch code (thuml/HashNet).
+        max_logit: the largest alpha <u_i, u_j>, the same at every length; 10 is alpha = 10 / K, as in the authors'
+            PyTorch code (thuml/HashNet).
+        alpha: scale of the inner product itself; None: max_logit / K.
         positive_weight: None: the paper's weights; a number w gives the fixed weighting of the authors' PyTorch code
             (its `class_num`): (w * sum over similar + sum over dissimilar) / (w |S_1| + |S_0|).
         step_size, gamma, power: of the continuation, from the authors' code.
@@ -43,16 +45,16 @@ class HashNet(DeepMethod):
         bits: int,
         num_classes: int,
         num_train: int,
-        alpha: float | None = 0.2239,
+        max_logit: float = 10.0,
+        alpha: float | None = None,
         positive_weight: float | None = None,
         step_size: int = 200,
-        gamma: float = 0.001096,
+        gamma: float = 0.005,
         power: float = 0.5,
         iterations: int | None = 10_000,
     ) -> None:
         super().__init__(bits=bits, num_classes=num_classes, num_train=num_train)
-        self.alpha = 10.0 / bits if alpha is None else alpha
-        require(self.alpha > 0, f"hashnet: alpha = {alpha} must be positive")
+        self.alpha = logit_scale("hashnet", bits, max_logit, alpha, "alpha")
         require(step_size >= 1, f"hashnet: step_size = {step_size} must be at least 1")
         require(gamma >= 0, f"hashnet: gamma = {gamma} must not be negative")
         require(iterations is None or iterations >= 1, f"hashnet: iterations = {iterations} must be at least 1 or null")

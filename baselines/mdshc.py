@@ -42,8 +42,8 @@ class MDSHC(DeepMethod):
         beta: weight >= 0 of L_P.
         lam: weight >= 0 of L_Q.
         momentum: m in [0, 1) of the momentum encoder.
-        epoch_change: L_P counts from this epoch on (the first is 0). The momentum encoder fills the bank from one
-            earlier.
+        epoch_change: L_P counts from this epoch on (the first is 0): 9 in the authors' code, 3 in DualHash's runs. The
+            momentum encoder fills the bank from one earlier.
         centres: 'separated' for stage 1, or 'hadamard' for its starting point alone.
         centre_sweeps: sweeps of the constrained optimisation over all centres, at most.
     """
@@ -57,8 +57,8 @@ class MDSHC(DeepMethod):
         bits: int,
         num_classes: int,
         num_train: int,
-        beta: float = 1.836,
-        lam: float = 0.04993,
+        beta: float = 1.0,
+        lam: float = 0.0001,
         momentum: float = 0.9,
         epoch_change: int = 3,
         centres: str = "separated",

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from hashbench.models import CodeBatch, DeepMethod, FitContext
 from hashbench.models.deep import require
-from hashbench_baselines.contrastive import contrastive
+from hashbench_baselines.contrastive import contrastive, margin_of
 from hashbench_baselines.dictionary_start import code_layer_inputs
 from hashbench_baselines.standardise import Standardise
 
@@ -25,7 +25,10 @@ class NNH(DeepMethod):
     """NNH. Weights start from PyTorch's default for linear layers.
 
     Args:
-        margin: m > 0 of the loss. Codes lie in [-1, 1]^K, so distances are at most 2 sqrt(K).
+        margin_share: m / sqrt(2 K), the distance of codes half of whose bits are different; 0.5 is about the m = 5 of
+            the comparison at its 48 and 64 bits.
+        margin: m > 0 of the loss itself; None: by margin_share. Codes lie in [-1, 1]^K, so distances are at most
+            2 sqrt(K).
         layers: tanh layers, 3 as in the comparison: in_features -> K, then K -> K.
         share: weight of similar pairs, in (0, 1): 1/2 as in the equation, 1/C as pairs drawn at random from C classes.
         standardise: give the layers features of mean 0 and variance 1 over the training samples. Without it and without
@@ -38,16 +41,17 @@ class NNH(DeepMethod):
         bits: int,
         num_classes: int,
         num_train: int,
-        margin: float = 5.0,
+        margin_share: float = 0.5,
+        margin: float | None = None,
         layers: int = 3,
         share: float = 0.5,
         standardise: bool = False,
     ) -> None:
         super().__init__(bits=bits, num_classes=num_classes, num_train=num_train)
-        require(margin > 0, f"nnh: margin = {margin} must be > 0")
         require(layers >= 1, f"nnh: layers = {layers} must be >= 1")
         require(0 < share < 1, f"nnh: share = {share} must be in (0, 1): it is the weight of similar pairs")
-        self.margin, self.layers, self.share, self.standardise = margin, layers, share, standardise
+        self.margin = margin_of("nnh", bits, margin_share, margin)
+        self.layers, self.share, self.standardise = layers, share, standardise
 
     def code_layer(self, in_features: int) -> nn.Module:
         """All layers but the last tanh, which is the activation."""

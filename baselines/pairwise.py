@@ -8,6 +8,26 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from hashbench.models.deep import require
+
+
+def logit_scale(method: str, bits: int, max_logit: float, scale: float | None, name: str = "scale") -> float:
+    """Factor on <u, v> whose largest value, of equal codes in {-1, +1}^K, is `max_logit` at every length K.
+
+    Args:
+        method: name for errors.
+        bits: K.
+        max_logit: > 0.
+        scale: the factor itself, > 0, as papers give it; None: max_logit / K.
+        name: what the method calls `scale`.
+
+    Raises:
+        UserError: either is not positive.
+    """
+    require(max_logit > 0, f"{method}: max_logit = {max_logit} must be positive")
+    require(scale is None or scale > 0, f"{method}: {name} = {scale} must be positive, or null for max_logit / bits")
+    return max_logit / bits if scale is None else float(scale)
+
 
 def pair_nll(theta: Tensor, similarity: Tensor) -> Tensor:
     """-log p(s | theta) = log(1 + e^theta) - s theta for p(1 | theta) = sigmoid(theta); finite for every finite theta.
@@ -38,8 +58,8 @@ def signs(codes: Tensor) -> Tensor:
 
 
 def sign_error(codes: Tensor) -> Tensor:
-    """Mean over samples of ||sgn(u) - u||^2, summed over bits; (b, K) -> scalar."""
-    return (codes - signs(codes)).square().sum(1).mean()
+    """Mean over samples and bits of (sgn(u) - u)^2; (b, K) -> scalar."""
+    return (codes - signs(codes)).square().mean()
 
 
 def log_cosh(values: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from hashbench.models import CodeBatch, DeepMethod, FitContext
 from hashbench.models.deep import require
-from hashbench_baselines.contrastive import contrastive
+from hashbench_baselines.contrastive import contrastive, margin_of
 from hashbench_baselines.dictionary_start import DictionaryStart, Matrix
 from hashbench_baselines.unfolded import SoftThreshold, Unfolded, shrinkage_matrices
 
@@ -29,7 +29,7 @@ class SNNH(DeepMethod):
     codes of +-m / sqrt(2 K), half of whose bits are different at distance m; theta is the quantile `zeros` of |W y|.
 
     Args:
-        margin: m > 0 of the loss.
+        margin_share, margin: m > 0 of the loss, as in `NNH`.
         stages: unfolded iterations after the first.
         output: 'tanh' for the layer tanh(A z_2 + a) after z_2, as in the SNNH paper; 'sparse' for z_2 itself, as the
             comparison in Deep l-infinity shows it.
@@ -44,10 +44,11 @@ class SNNH(DeepMethod):
         bits: int,
         num_classes: int,
         num_train: int,
-        margin: float = 13.05,
+        margin_share: float = 0.5,
+        margin: float | None = None,
         stages: int = 2,
         output: str = "tanh",
-        zeros: float = 0.7387,
+        zeros: float = 0.5,
         init: str = "ksvd",
         sparsity: int = 8,
         ksvd_iterations: int = 10,
@@ -55,13 +56,13 @@ class SNNH(DeepMethod):
         share: float = 0.5,
     ) -> None:
         super().__init__(bits=bits, num_classes=num_classes, num_train=num_train)
-        require(margin > 0, f"snnh: margin = {margin} must be > 0")
         require(0 < share < 1, f"snnh: share = {share} must be in (0, 1): it is the weight of similar pairs")
         require(stages >= 0, f"snnh: stages = {stages} must be >= 0")
         require(output in ("sparse", "tanh"), f"snnh: output = {output!r} must be sparse or tanh")
         require(0 < zeros < 1, f"snnh: zeros = {zeros} must be in (0, 1): it is a share of the code")
         require(init in ("ksvd", "random"), f"snnh: init = {init!r} must be ksvd or random")
-        self.margin, self.stages, self.output, self.zeros, self.share = margin, stages, output, zeros, share
+        self.margin = margin_of("snnh", bits, margin_share, margin)
+        self.stages, self.output, self.zeros, self.share = stages, output, zeros, share
         self.start: DictionaryStart | None = None
         if init == "ksvd":
             self.start = DictionaryStart("snnh", bits, num_train, sparsity, ksvd_iterations, ksvd_samples)

@@ -23,19 +23,20 @@ REGULARIZERS = {
 class SubgradientHash(LikelihoodHash):
     """SGDM on the likelihood plus a W-type term on the outputs, equation (III.1), by its subgradient.
 
-    mean_i [ f_i + lam * sum_k r(|h_ik| - 1) ] with r(t) = |t| (DSH's term) or log cosh t (DHN's). At the kinks autograd
-    takes 0 for the derivative of |t|.
+    mean_i [ f_i + lam * mean_k r(|h_ik| - 1) ] with r(t) = |t| (DSH's term) or log cosh t (DHN's). At the kinks
+    autograd takes 0 for the derivative of |t|.
 
     Args:
         lam: weight of the term.
         regularizer: 'abs' or 'logcosh'.
-        reduction: 'sum_over_bits', or 'mean_over_bits' for 1/K of it.
+        reduction: 'mean_over_bits', or 'sum_over_bits' as in the text: f is bounded by `max_logit` at every length, and
+            a sum grows as K beside it.
         shared: as in `LikelihoodHash`.
     """
 
     @passes_on_to(LikelihoodHash)
     def __init__(
-        self, *, lam: float = 0.01, regularizer: str = "abs", reduction: str = "sum_over_bits", **shared: Any
+        self, *, lam: float = 0.1, regularizer: str = "abs", reduction: str = "mean_over_bits", **shared: Any
     ) -> None:
         super().__init__(**shared)
         choose("regularizer", regularizer, REGULARIZERS)
@@ -56,7 +57,7 @@ class PrimalHash(SplitHash):
     """The W regulariser itself on the split variable: u+ = prox_{eta_u R}(u - eta_u sigma (u - h)), no dual."""
 
     @passes_on_to(SplitHash)
-    def __init__(self, *, lam: float = 0.0005, **shared: Any) -> None:
+    def __init__(self, *, lam: float = 0.01, **shared: Any) -> None:
         super().__init__(lam=lam, **shared)
         self.state = PrimalState(self.num_train, self.bits, **self.options)
 
@@ -73,6 +74,6 @@ class StoMHashWCR(SplitHash):
     """
 
     @passes_on_to(SplitHash)
-    def __init__(self, *, lam: float = 0.0005, inertia: float = 0.5, **shared: Any) -> None:
+    def __init__(self, *, lam: float = 0.01, inertia: float = 0.5, **shared: Any) -> None:
         super().__init__(lam=lam, **shared)
         self.state = WeaklyConvexState(self.num_train, self.bits, inertia=inertia, **self.options)

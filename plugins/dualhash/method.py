@@ -39,7 +39,7 @@ class DualHashStoM(SplitHash):
     """
 
     @passes_on_to(SplitHash)
-    def __init__(self, *, tau: float = 0.001, detach: bool = False, **shared: Any) -> None:
+    def __init__(self, *, tau: float = 0.02, detach: bool = False, **shared: Any) -> None:
         super().__init__(**shared)
         self.detach = detach
         self.tau = tau

@@ -40,9 +40,10 @@ class SplitHash(LikelihoodHash):
             h(x_{k+1}) as in (IV.3), computed for the update after the step, with running statistics where all samples
             are updated, and with those of the batch in 'batch'. x is what StoM iterates, not the z that its parameters
             hold; with another optimizer it is the parameters. 'auto': recorded, but fresh for 'full'.
-        reduction: of the penalty's squares over the bits in the theta-step. 'sum_over_bits' is the theory's and makes
-            the steps of theta, u and y those of one Lagrangian; 'mean_over_bits', the authors', is 1/K of that in the
-            theta-step only.
+        reduction: of the penalty's squares over the bits in the theta-step. 'mean_over_bits', as in the authors' code,
+            keeps its balance with the likelihood, which `max_logit` bounds, at every length: the steps are those of the
+            Lagrangian with penalty, regulariser and multiplier divided by K, u and y moving K times as fast.
+            'sum_over_bits' is the text's.
         shared: as in `LikelihoodHash`.
     """
 
@@ -54,14 +55,14 @@ class SplitHash(LikelihoodHash):
     def __init__(
         self,
         *,
-        sigma: float = 0.001,
+        sigma: float = 0.02,
         lam: float = 0.05,
-        eta_u: float = 500.0,
+        eta_u: float = 25.0,
         dual_update: str = "epoch",
         inner_sweeps: int = 1,
         init: str = "itq",
         update_outputs: str = "auto",
-        reduction: str = "sum_over_bits",
+        reduction: str = "mean_over_bits",
         **shared: Any,
     ) -> None:
         super().__init__(**shared)

@@ -17,5 +17,5 @@ def test_the_page_has_a_section_for_every_baseline_with_its_presets():
     for section in re.split(r"^### ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
         heading, _, body = section.partition("\n")
         for name in re.findall(r"`(\w+)`", heading):
-            found[name] = set(re.findall(r"^- `--preset (\w+)`", body, flags=re.MULTILINE))
+            found[name] = set(re.findall(r"^- `--preset ([\w-]+)`", body, flags=re.MULTILINE))
     assert found == {name: set(entry.presets) for name, entry in ours.items()}

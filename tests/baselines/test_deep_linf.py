@@ -20,7 +20,7 @@ from hashbench_baselines.deep_linf import DeepLinf
 
 
 def make(**options) -> DeepLinf:
-    return DeepLinf(bits=8, num_classes=4, num_train=160, **{"ksvd_iterations": 3, **options})
+    return DeepLinf(bits=8, num_classes=4, num_train=160, **{"margin": 5.0, "ksvd_iterations": 3, **options})
 
 
 def begin(method, hidden=(), seed=0):

@@ -27,7 +27,8 @@ from hashbench_baselines.dsdh import DSDH
 
 
 def make(**options) -> DSDH:
-    return DSDH(bits=6, num_classes=3, num_train=20, **options)
+    """With the paper's scale, and the pull that eta implies, unless said."""
+    return DSDH(**{"bits": 6, "num_classes": 3, "num_train": 20, "scale": 0.5, "eta_network": None, **options})
 
 
 def pair_term(u: list[float], v: list[float], similar: bool) -> float:
@@ -91,7 +92,7 @@ def test_rows_that_were_never_seen_do_not_count():
 
 def test_special_values_of_the_likelihood():
     u = torch.ones(1, 4, dtype=torch.float64)
-    same = DSDH(bits=4, num_classes=2, num_train=2, partners="batch")
+    same = make(bits=4, num_classes=2, num_train=2, partners="batch")
     one = same.loss(CodeBatch(u, u, torch.tensor([0]), torch.tensor([0]), 2))
     assert one["likelihood"].item() == pytest.approx(0.1269280, abs=1e-7)
     assert one["quantization"].item() == 0
@@ -174,7 +175,7 @@ WEIGHTS = [(2.0, 30.0, 0.4), (0.25, 4.0, 0.06), (3.0, 0.7, 1.5)]
 @pytest.mark.parametrize(("mu", "nu", "eta"), WEIGHTS)
 @pytest.mark.parametrize("multilabel", [False, True])
 def test_an_epoch_ends_with_the_papers_classifier_and_codes(mu, nu, eta, multilabel):
-    method = DSDH(bits=6, num_classes=3, num_train=40, mu=mu, nu=nu, eta=eta, sweeps=2).double()
+    method = make(num_train=40, mu=mu, nu=nu, eta=eta, sweeps=2).double()
     everyone = random_batch(6, 3, 40, num_train=40, multilabel=multilabel, seed=8)
     method.bank.write(everyone.index, everyone.codes.detach(), targets_of(everyone.labels, 3))
     method.B.copy_(signs(torch.randn(40, 6, generator=torch.Generator().manual_seed(1))))
@@ -192,7 +193,7 @@ def test_an_epoch_ends_with_the_papers_classifier_and_codes(mu, nu, eta, multila
 def test_a_batch_ends_with_the_papers_codes(mu, nu, eta):
     found, expected, other = [], [], []
     for seed in range(6):
-        method = DSDH(bits=6, num_classes=3, num_train=20, mu=mu, nu=nu, eta=eta, sweeps=3, dcc="batch").double()
+        method = make(mu=mu, nu=nu, eta=eta, sweeps=3, dcc="batch").double()
         batch = random_batch(6, 3, 9, num_train=20, seed=seed)
         u = batch.codes.detach()
         expected.append(papers_codes(torch.zeros_like(u), signs(u), batch.targets, u, mu, nu, eta, sweeps=3)[1])

@@ -18,14 +18,14 @@ def test_equals_the_paper(build, equals_slow_loop, labels, mean_over_bits):
         distance = sum((u[i, k] - (1 if u[i, k] >= 0 else -1)) ** 2 for i in range(b) for k in range(bits))
         return total / triplets + 0.3 * distance / (b * bits if mean_over_bits else b)
 
-    equals_slow_loop(build(DTSH, margin=None, lam=0.3, mean_over_bits=mean_over_bits), slow, labels)
+    equals_slow_loop(build(DTSH, scale=0.5, lam=0.3, mean_over_bits=mean_over_bits), slow, labels)
 
 
 @pytest.mark.parametrize(("negative", "expected"), [(-1.0, 3.3541e-4), (1.0, 8.0003354)])
 def test_perfect_triplet_and_tie(build, value, negative, expected):
     # K = 16, a = 8: the difference of Theta is 16 for opposite codes, 0 for equal ones
     rows = [[1.0] * 16, [1.0] * 16, [negative] * 16]
-    assert value(build(DTSH, bits=16, margin=None), rows, [0, 0, 1]) == pytest.approx(expected, rel=1e-4)
+    assert value(build(DTSH, bits=16), rows, [0, 0, 1]) == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("ids", [[0, 0, 0], [0, 1, 2]])

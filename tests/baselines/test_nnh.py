@@ -35,7 +35,7 @@ def test_loss_is_the_contrastive_loss_of_the_codes():
 def test_share_reaches_the_loss():
     batch = random_batch(12, 4, 10, num_train=160)
     expected = contrastive(batch.codes, batch.similarity, 5.0, 0.1)
-    terms = make(share=0.1).loss(batch)
+    terms = make(margin=5.0, share=0.1).loss(batch)
     assert {name: value.item() for name, value in terms.items()} == {name: v.item() for name, v in expected.items()}
 
 

@@ -62,7 +62,7 @@ def test_separated_codebook_equals_a_slow_loop(num_classes, bits, start):
 
 def test_codewords_are_fair_coins_or_separated_as_asked():
     options = {"bits": 16, "num_classes": 40, "num_train": 9}
-    fair = OrthoHash(**options).codewords
+    fair = OrthoHash(codebook="bernoulli", **options).codewords
     assert set(fair.unique().tolist()) == {-1.0, 1.0}
     assert 0.4 < (fair > 0).float().mean() < 0.6
     separated = OrthoHash(codebook="separated", **options).codewords

@@ -69,14 +69,17 @@ def test_coupling_and_its_gradient_against_a_loop(reduction, share):
     torch.testing.assert_close(batch.codes.grad.double(), gradient, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize(("reduction", "share"), [("sum_over_bits", 1.0), ("mean_over_bits", 1 / BITS)])
 @pytest.mark.parametrize("regularizer", ["abs", "logcosh"])
-def test_subgradient_term_against_a_loop(regularizer):
-    run = Run(SubgradientHash, lam=0.4, regularizer=regularizer)
+def test_subgradient_term_against_a_loop(regularizer, reduction, share):
+    run = Run(SubgradientHash, lam=0.4, regularizer=regularizer, reduction=reduction)
     batch = run.forward(torch.arange(5))
     value = 0.0
     for h in batch.codes.detach().double().flatten():
         gap = abs(float(h)) - 1
-        value += 0.4 / 5 * (abs(gap) if regularizer == "abs" else float(torch.log(torch.cosh(torch.tensor(gap)))))
+        value += (
+            share * 0.4 / 5 * (abs(gap) if regularizer == "abs" else float(torch.log(torch.cosh(torch.tensor(gap)))))
+        )
     assert float(run.method.loss(batch)["regularizer"].detach()) == pytest.approx(value, rel=1e-5)
 
 
@@ -398,7 +401,7 @@ def test_the_dual_acts_where_the_amplitude_lets_outputs_leave_the_box(amplitude,
         (LikelihoodHash, {"amplitude": 0.0}, "amplitude = 0.0 must be > 0"),
         (SubgradientHash, {"regularizer": "l2"}, "regularizer = 'l2'"),
         (SubgradientHash, {"lam": -1.0}, "lam = -1.0"),
-        (StoMHashWCR, {"lam": 0.05}, r"2 \* lam \* eta_u = 50 must be < 1"),
+        (StoMHashWCR, {"lam": 0.05}, r"2 \* lam \* eta_u = 2.5 must be < 1"),
     ],
 )
 def test_bad_options_are_refused_in_one_line(cls, options, message):

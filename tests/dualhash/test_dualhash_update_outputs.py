@@ -12,6 +12,7 @@ from hashbench_dualhash.outputs import at_the_iterate
 
 SIGMA, LAM, ETA_U, TAU, RATE, MOMENTUM = 0.5, 0.3, 0.7, 0.2, 0.05, 0.9
 OPTIONS = {"sigma": SIGMA, "lam": LAM, "eta_u": ETA_U, "tau": TAU, "alpha": 0.6, "output": "linear"}
+OPTIONS |= {"reduction": "sum_over_bits"}  # the text's
 
 
 def run_of(cls=DualHashStoM, **options) -> Run:
