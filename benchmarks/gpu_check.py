@@ -34,6 +34,7 @@ from gpu_sections.step import step
 from gpu_sections.subject import subject
 from gpu_sections.surroundings import surroundings
 from gpu_sections.table import as_table
+from gpu_sections.timing import most_memory, peak_memory
 
 from hashbench.engine.experiment import be_deterministic, choose_device
 from hashbench.errors import RunFailedError, UserError, did_you_mean
@@ -151,13 +152,11 @@ def _do(setting: Setting, section: Section, work: Callable[[Setting, Section], N
         end = {"state": "failed", "failure": f"stopped after {stop_after:.0f} s; what it measured before is kept"}
     except Exception as error:
         end = {"state": "failed", "failure": f"{type(error).__name__}: {str(error)[:600]}"}
-    peak: dict[str, float] = {}
-    if setting.on_gpu:
-        peak = {"peak_memory_mb": torch.cuda.max_memory_allocated(setting.device) / 2**20}
-        gc.collect()
-        if end["state"] == "done":
-            torch.cuda.empty_cache()
-    section.put(**end, seconds=time.monotonic() - started, **peak)
+    section.put(**end, seconds=time.monotonic() - started)
+    section.put(**most_memory(section.values, peak_memory(setting.device)))
+    gc.collect()
+    if setting.on_gpu and not _broken(setting):
+        torch.cuda.empty_cache()
 
 
 @contextmanager

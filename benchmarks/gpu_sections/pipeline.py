@@ -8,7 +8,7 @@ from functools import partial
 
 from gpu_sections.section import Section, Setting
 from gpu_sections.step import BF16
-from gpu_sections.timing import median_seconds
+from gpu_sections.timing import median_seconds, peak_memory
 from gpu_sections.training import Pair
 
 PIXELS = (96, 224)
@@ -40,6 +40,7 @@ def pipeline(setting: Setting, section: Section) -> None:
             plain_per_second=rates["plain"],
             training_per_second=training,
             share_of_a_step=training / rates["augmented"],
+            **peak_memory(setting.device),
         )
 
 

@@ -47,6 +47,7 @@ def sharing(setting: Setting, section: Section) -> None:
             seconds=time.perf_counter() - started,
             seconds_per_epoch=statistics.mean(seconds),
             images_per_second=rates[jobs],
+            peak_memory_mb=sum(run.record.peak_memory_mb for run in runs),
         )
     section.put(throughput_of_two_to_one=rates[2] / rates[1])
 

@@ -6,6 +6,7 @@ import statistics
 from importlib.util import find_spec
 
 from gpu_sections.section import Section, Setting
+from gpu_sections.timing import peak_memory
 from gpu_sections.training import Pair, Variant
 
 BF16 = Variant("bf16", channels_last=True)
@@ -70,4 +71,5 @@ def _measure(setting: Setting, section: Section, variant: Variant, name: str) ->
         ratio=statistics.median(a / b for a, b in seconds),
         images_per_second=pair.images / ours,
         bare_images_per_second=pair.images / theirs,
+        **peak_memory(setting.device),
     )
