@@ -33,7 +33,7 @@ def median_seconds(work: Callable[[], object], device: str, *, repeats: int, war
 
 
 def peak_memory(device: str) -> dict[str, float]:
-    """`peak_memory_mb`: MiB that this process held on a GPU at most, since an experiment was prepared or a section begun."""
+    """`peak_memory_mb`: MiB held on a GPU at most since an experiment was prepared or a section begun."""
     if torch.device(device).type != "cuda":
         return {}
     return {"peak_memory_mb": torch.cuda.max_memory_allocated(device) / 2**20}
