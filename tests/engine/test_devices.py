@@ -23,11 +23,16 @@ from hashbench.engine.reporter import Reporter
 from hashbench.evaluation import HammingCounter
 from hashbench.evaluation.torch_backend import TorchBackend
 
-DEEP = [name for name, entry in load_catalog().methods.items() if entry.kind == "deep"]
+QUICK = {"csq", "dtsh", "mdshc", "dualhash_stom", "dualhash_likelihood"}
+DEEP = [
+    pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
+    for name, entry in load_catalog().methods.items()
+    if entry.kind == "deep"
+]
 
 
 def prepared(method: str) -> Experiment:
-    catalog, spec = request(method, protocol="digits", bits=16, device="cpu", augment="crop_flip", batch_size=250)
+    catalog, spec = request(method, protocol="digits", bits=16, device="cpu", augment="crop_flip", batch_size=500)
     return prepare(spec, catalog, Reporter(), features=False)
 
 
