@@ -175,7 +175,7 @@ class DataTable:
     def _fits(self, device: torch.device) -> bool:
         if device.type != "cuda":
             return True
-        return self.inputs.nbytes <= DEVICE_SHARE * torch.cuda.mem_get_info(device)[0]
+        return self.inputs.nbytes <= DEVICE_SHARE * torch.cuda.mem_get_info(device.index)[0]
 
     def _check_inputs(self) -> None:
         inputs, where = self.inputs, f"{self.name}: inputs {tuple(self.inputs.shape)} {_dtype(self.inputs)}"

@@ -141,7 +141,7 @@ def test_an_interrupted_check_goes_on_where_it_was(check, sections):
     assert results["sections"]["one"]["rows"] == [{"ms": 0.5}]
 
 
-def test_a_section_that_does_not_end_is_stopped_and_the_rest_has_its_time(check, sections, gpu_check, monkeypatch):
+def test_a_section_that_does_not_end_is_stopped_and_the_rest_has_its_time(check, gpu_check, monkeypatch):
     def hangs(setting, section) -> None:
         writes(setting, section)
         try:
@@ -149,9 +149,9 @@ def test_a_section_that_does_not_end_is_stopped_and_the_rest_has_its_time(check,
         except Exception:
             section.put(caught=True)
 
-    monkeypatch.setattr(gpu_check, "LEAST", 0.0)
-    sections(hangs=hangs, after=writes)
-    code, results = check("--minutes", "0.02")
+    shares = {"hangs": gpu_check.Share(hangs, 1), "after": gpu_check.Share(writes, 19)}
+    monkeypatch.setattr(gpu_check, "SECTIONS", shares)
+    code, results = check("--minutes", "0.2")
     assert code == 1
     assert results["sections"]["hangs"]["state"] == "failed"
     assert results["sections"]["hangs"]["failure"].startswith("stopped after 1 s")
@@ -214,6 +214,36 @@ def test_a_wrong_request_is_one_line(gpu_check, tmp_path, monkeypatch, capsys, w
     assert line.startswith("error: ")
     assert says in line
     assert len(line) <= LONGEST
+
+
+@pytest.fixture
+def short_of_time(gpu_check, tmp_path):
+    """A section of a whole check, on digits, whose time is over; and what it has written."""
+    base = sys.modules["gpu_sections.section"]
+    setting = base.Setting("cpu", False, "digits", {"image_size": 8, "epochs": 3, "batch_size": 250}, 1000, tmp_path)
+    return setting, base.Section({"notes": []}, time.monotonic(), lambda: None)
+
+
+def test_short_of_time_a_protocol_is_trained_for_fewer_epochs_and_says_so(short_of_time):
+    setting, section = short_of_time
+    sys.modules["gpu_sections.finetuned"].finetuned(setting, section)
+    assert section.values["epochs"] == 1
+    assert section.values["notes"] == [
+        "1 of 3 epochs, since no more fit the time: mAP is below the protocol's",
+        "class_codes, dualhash_likelihood, dualhash_stom, hashnet, dhn, orthohash: not run, no time left",
+    ]
+    (row,) = section.values["methods"]
+    assert (row["method"], row["epochs"]) == ("csq", 1)
+
+
+def test_short_of_time_every_step_that_is_left_out_is_named(short_of_time):
+    setting, section = short_of_time
+    sys.modules["gpu_sections.step"].step(setting, section)
+    sys.modules["gpu_sections.pipeline"].pipeline(setting, section)
+    notes = section.values["notes"]
+    assert "fp32, channels-last was not run: no time left" in notes
+    assert len(notes) == len(sys.modules["gpu_sections.step"].VARIANTS) + 2
+    assert notes[-1] == "224 pixels were not measured: no time left"
 
 
 @pytest.fixture
