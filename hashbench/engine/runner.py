@@ -204,7 +204,7 @@ class HashRunner(QuietRunner):
         if self._restored or not self.asked_to_resume or not self.learner.resumable:
             return
         self._restored = True
-        saved = self.store.latest(self.experiment.device)
+        saved = self.store.latest()
         if saved is None:
             self.reporter.message("no checkpoint to resume from: starting with epoch 1")
             return
