@@ -97,7 +97,7 @@ def check(options: argparse.Namespace) -> dict[str, Any]:
     if is_file(path) and not options.resume:
         raise UserError(f"{path} is there already: --resume keeps its finished sections; or give another --out")
     device = choose_device(options.device)
-    be_deterministic()
+    be_deterministic(compiled=True)
     try:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

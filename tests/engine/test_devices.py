@@ -152,7 +152,7 @@ def test_a_checkpoint_is_read_to_the_cpu(tmp_path, monkeypatch):
 
 def test_fp32_is_fp32_and_memory_is_not_filled_in_vain():
     torch.backends.cudnn.allow_tf32 = torch.utils.deterministic.fill_uninitialized_memory = True
-    be_deterministic()
+    be_deterministic(compiled=False)
     assert torch.are_deterministic_algorithms_enabled()
     assert not torch.backends.cudnn.allow_tf32
     assert not torch.backends.cuda.matmul.allow_tf32
