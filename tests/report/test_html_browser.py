@@ -318,7 +318,7 @@ def test_tuning_curves_follow_the_filters(tmp_path: Path, make_record) -> None:
     assert dsh["headings"][1:] == first["headings"][1:]
     assert none["headings"] == []
     assert first["tuning"]["lines"] == [2, 1, 1]  # both over trials, csq over its epochs; dsh at 32 bits
-    assert first["tuning"]["rows"] == ["csq", "dsh", "dsh"]
+    assert first["tuning"]["rows"] == ["dsh", "csq", "dsh"]  # the best at its end first
     assert dsh["tuning"]["rows"] == ["dsh", "dsh"]
 
 
