@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import hashlib
 import io
 import math
 import statistics
@@ -33,10 +32,9 @@ from hashbench.catalog.request import RunSpec, resolve
 from hashbench.cli.lists import numbers, words
 from hashbench.errors import UserError
 from hashbench.results.atomic import write_text
-from hashbench.results.record import to_json
 from hashbench.tuning.find_studies import find_studies
 from hashbench.tuning.study import Study, Trial
-from hashbench.tuning.trial import Lost, try_setting
+from hashbench.tuning.trial import Lost, Stretch, digest, try_setting
 
 MOVES = 0.005
 """A larger change of the mean over seeds is one."""
@@ -65,7 +63,7 @@ class Run(NamedTuple):
     @property
     def settings(self) -> str:
         """Digest of all that decides its result."""
-        return hashlib.sha256(to_json(self.spec.identity(), compact=True).encode()).hexdigest()[:8]
+        return digest(self.spec)
 
 
 def planned(
@@ -189,7 +187,7 @@ def validate(run: Run) -> Trial:
         UserError: the request is wrong, or its process or the disk failed.
     """
     with tempfile.TemporaryDirectory() as folder:
-        trial = try_setting(0, {}, run.spec, run.spec, Path(folder))
+        trial = try_setting(Stretch(0, {}, run.spec, run.spec, Path(folder)))
     if isinstance(trial, Lost):
         raise UserError(f"{run.name} at {run.spec.bits} bits: {trial.failure}")
     return trial

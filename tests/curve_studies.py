@@ -34,7 +34,7 @@ def a_study(
         for number, score in enumerate(scores)
     ]
     run = {
-        "preset": "default", "protocol": protocol, "bits": bits, "seed": seed, "settings": {"primary": "map"} | (settings or {}),
+        "preset": "default", "protocol": protocol, "bits": bits, "seed": seed, "settings": {"primary": "map", "epochs": 20} | (settings or {}),
         "hparams": {}, "optimizer": {"type": "Adam", "lr": 0.001}, "schedule": {},
     }  # fmt: skip
     values = {"preset": None, "sets": [], "sampler": "named", "search": SPACE, "run": run} | changes

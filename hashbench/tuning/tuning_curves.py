@@ -208,8 +208,8 @@ def _search(study: Study) -> Mapping[str, Any]:
     return {
         "sampler": study.sampler,
         "search space": study.search,
-        "rates that are tried first": getattr(study, "rates", []),
-        "successive halving": getattr(study, "halving", False),
+        "rates that are tried first": study.rates,
+        "successive halving": study.halving,
         "the settings that they start from": [study.run[name] for name in ("hparams", "optimizer", "schedule")],
     }
 
@@ -217,7 +217,7 @@ def _search(study: Study) -> Mapping[str, Any]:
 def _epochs(study: Study) -> list[int]:
     """For which each trial was trained; 0 where it is not known, and of methods that are fitted."""
     trained = bool(study.run["optimizer"])
-    return [getattr(trial, "epochs", 0) if trained else 0 for trial in study.trials]
+    return [trial.epochs if trained else 0 for trial in study.trials]
 
 
 def _stopped(study: Study) -> int:

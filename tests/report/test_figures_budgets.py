@@ -13,10 +13,8 @@ from refusal import assert_refused
 from hashbench.report.figures.budgets import budget_sheets
 from hashbench.report.figures.style import house_style, styles
 from hashbench.report.figures.write_sheets import write_sheets
-from hashbench.tuning.study import Trial
 from hashbench.tuning.tuning_curves import tuning_curves
 
-needs_epochs = pytest.mark.skipif("epochs" not in Trial.model_fields, reason="trials do not keep their epochs")
 WILD = [0.9, math.nan, 0.5, 0.7] * 3
 STEADY = [0.70, 0.71, 0.72, 0.73] * 3
 
@@ -54,7 +52,6 @@ def test_a_panel_for_each_length_shows_mean_and_band_within_the_scores() -> None
     assert len(at32.curves) == 1
 
 
-@needs_epochs
 def test_costs_are_panels_beside_those_of_trials() -> None:
     halved = [4] * 6 + [8] * 3 + [16] * 3
     (sheet,) = sheets(a_study("wild", WILD, epochs=halved), a_study("shallow", STEADY))

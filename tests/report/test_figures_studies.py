@@ -34,7 +34,7 @@ def a_study(values=VALUES, scores=SCORES, search=SPACE) -> Study:
         for number, (of_trial, score) in enumerate(zip(values, scores, strict=True))
     ]
     run = {
-        "preset": "default", "protocol": "digits", "bits": 32, "seed": 0, "settings": {"primary": "map@100"},
+        "preset": "default", "protocol": "digits", "bits": 32, "seed": 0, "settings": {"primary": "map@100", "epochs": 20},
         "hparams": {"margin": 2.0, "mode": "soft"}, "optimizer": {"type": "SGD", "lr": 0.1}, "schedule": {},
     }  # fmt: skip
     return Study(method="dsh", preset=None, sets=[], sampler="named", seed=0, search=search, run=run, trials=trials)

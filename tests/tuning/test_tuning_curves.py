@@ -17,10 +17,8 @@ from hashbench.report.tuning_csv import to_csv
 from hashbench.tuning.crossings import crossings
 from hashbench.tuning.expected_best import expected_best
 from hashbench.tuning.find_studies import find_studies
-from hashbench.tuning.study import Study, Trial
+from hashbench.tuning.study import Study
 from hashbench.tuning.tuning_curves import tuning_curves
-
-needs_epochs = pytest.mark.skipif("epochs" not in Trial.model_fields, reason="trials do not keep their epochs")
 
 
 def named(*studies: Study) -> list[tuple[Path, Study]]:
@@ -54,7 +52,6 @@ def test_a_curve_ends_with_its_shortest_study() -> None:
     assert (group.curves[0].trials, len(group.curves[0].mean), group.curves[0].total) == (2, 2, 5)
 
 
-@needs_epochs
 def test_epochs_are_the_cost_and_say_which_trials_were_stopped() -> None:
     (group,) = tuning_curves(named(a_study(scores=[0.7, 0.6, 0.8, math.nan], epochs=[20, 5, 10, 5])))
     (curve,) = group.curves
