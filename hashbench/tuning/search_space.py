@@ -83,15 +83,6 @@ def checked(entry: Mapping[str, list[Any]], where: str) -> tuple[str, list[Any]]
     return kind, options
 
 
-def has_space(catalog: Catalog, method: str) -> bool:
-    """Whether there is something to search for a method without a word of `--search`: what a table's search skips else.
-
-    Raises:
-        UserError: no such method.
-    """
-    return bool(catalog.method(method).search)
-
-
 def with_changes(
     catalog: Catalog, method: str, words: Sequence[str], recipe: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, dict[str, list[Any]]]:
