@@ -10,18 +10,18 @@ p is similar to q, n is not; u is the output of a linear layer.
 from __future__ import annotations
 
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from hashbench.models import CodeBatch, DeepMethod
 from hashbench.models.deep import require
-from hashbench_baselines.pairwise import distinct_pairs, logit_scale, mean_over, sign_error
+from hashbench_baselines.pairwise import logit_scale, sign_error
+from hashbench_baselines.triplets import triplet_mean
 
 
 class DTSH(DeepMethod):
     """Triplet likelihood over all triplets of the batch.
 
     The term of a triplet is log(1 + e^-(Theta_qp - Theta_qn - a)). Sums are means, over the triplets with p != q and
-    over the samples; a batch without a triplet gives 0 with a gradient of 0. Time and memory grow with the number of
+    over the samples; a batch without a triplet gives 0 with a gradient of 0. Time grows with the number of
     similar pairs times the batch.
 
     In means, the authors' lambda = 100 is 100 / 22,500 = 0.0044: their code (Minione/DTSH) sums 50 x 50 triplets for
@@ -59,9 +59,7 @@ class DTSH(DeepMethod):
 
     def loss(self, batch: CodeBatch) -> dict[str, Tensor]:
         theta = self.scale * (batch.codes @ batch.codes.T)
-        query, positive = (batch.similarity * distinct_pairs(batch.codes)).nonzero(as_tuple=True)
-        terms = softplus(theta[query] - theta[query, positive][:, None] + self.margin)
         return {
-            "triplet": mean_over(terms, 1 - batch.similarity[query]),
+            "triplet": triplet_mean(theta, batch.similarity, batch.labels, self.margin),
             "quantization": self.weight * sign_error(batch.codes),
         }

@@ -113,11 +113,31 @@ class MDSHC(DeepMethod):
         encoded = self._momentum_codes(batch)
         self._encoded = batch, encoded  # for after_step, which writes them into the bank
         if self.epoch >= self.epoch_change:
-            bank, similar, known = self.bank.partners(batch, encoded)
-            cosine = normalize(batch.codes) @ normalize(bank).T
-            positive = similar * known
-            terms["pair"] = self.beta * (positive * softplus((1 - cosine) / 2)).sum() / positive.sum().clamp(min=1)
+            terms["pair"] = self.beta * self._pair_loss(batch, encoded)
         return terms
+
+    def _pair_loss(self, batch: CodeBatch, encoded: Tensor) -> Tensor:
+        """L_P: the mean over all pairs of the batch and the bank that share a label."""
+        if not batch.multilabel and batch.codes.device.type == "cpu":
+            return self._pair_loss_by_class(batch, encoded)
+        bank, similar, known = self.bank.partners(batch, encoded)
+        cosine = normalize(batch.codes) @ normalize(bank).T
+        positive = similar * known
+        return (positive * softplus((1 - cosine) / 2)).sum() / positive.sum().clamp(min=1)
+
+    def _pair_loss_by_class(self, batch: CodeBatch, encoded: Tensor) -> Tensor:
+        """The same where samples have one label: pairs within each class, a C-th of all."""
+        codes = normalize(batch.codes)
+        bank = self.bank.codes.to(codes.dtype).index_copy(0, batch.index, encoded.to(codes.dtype))
+        known = self.bank.known.index_fill(0, batch.index, True)
+        labels = self.bank.targets.argmax(1).index_copy(0, batch.index, batch.labels)
+        total, pairs = codes.new_zeros(()), 0
+        for label in batch.labels.unique():
+            own = codes[batch.labels == label]
+            partners = normalize(bank[(labels == label) & known])
+            total = total + softplus((1 - own @ partners.T) / 2).sum()
+            pairs += len(own) * len(partners)
+        return total / max(1, pairs)
 
     def _momentum_codes(self, batch: CodeBatch) -> Tensor:
         """(b, K) codes by the momentum encoder; the batch's own where there is none yet or nothing will read them."""

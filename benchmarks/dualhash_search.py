@@ -1,10 +1,10 @@
 """Can the primal-dual method beat its ablations and the likelihood alone? A search on validation, equal for all seven.
 
-Trial 0 of a method is its preset frozen-v2. Trial n > 0 draws what all share (rate, scale of the likelihood, batch norm) by n
-alone, so that trial n of two methods differs only in what is their own, and the two can be compared. Trials 1 to 7 are
-drawn from a wide space of what is shared, the others from a part of it around what was best. Each has the full 20
-epochs at 32 bits, one validation at the end, and a head of 128 units in place of 512, which halves its time; no test
-query is seen. The best trials of each method are repeated with other seeds, and the mean chooses.
+Trial 0 of a method is its preset frozen-v2. Trial n > 0 draws what all share (rate, scale of the likelihood, batch
+norm) by n alone, so that trial n of two methods differs only in what is their own, and the two can be compared.
+Trials 1 to 7 are drawn from a wide space of what is shared, the others from a part of it around what was best. Each
+has the full 20 epochs at 32 bits, one validation at the end, and a head of 128 units in place of 512, which halves
+its time; no test query is seen. The best trials of each method are repeated with other seeds, and the mean chooses.
 
 The steps of u and y are drawn as shares of what theory allows: eta_u = rate / sigma, tau = dual_rate / eta_u, lambda =
 share * sigma (the weakly convex methods: share / (2 eta_u)). With an amplitude above 1 outputs can leave the box, which

@@ -33,6 +33,28 @@ def test_importing_it_imports_nothing_heavy():
     assert python(code) == "[]\n"
 
 
+def test_a_deep_method_on_digits_needs_no_scikit_learn():
+    code = """
+import sys
+from hashbench import METHODS
+from hashbench.data.digits import Digits
+from hashbench.engine.experiment import be_deterministic
+from hashbench.models import DeepMethod
+import torch
+
+@METHODS.register_module
+class Mine(DeepMethod):
+    def loss(self, batch):
+        return {}
+
+Digits().load()
+be_deterministic(compiled=False)
+print(torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled())
+print([m for m in ("sklearn", "torch._inductor") if m in sys.modules])
+"""
+    assert python(code) == "True True\n[]\n"
+
+
 def test_every_name_of_the_face_is_there():
     assert {"run", "sweep", "tune", "evaluate", "load_results", "leaderboard", "open_run", "METHODS", "StoM"} <= set(
         hashbench.__all__

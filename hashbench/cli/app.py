@@ -25,6 +25,7 @@ COMMANDS = {
     "evaluate": ("evaluate", "Measure codes from a file, exactly."),
     "sweep": ("sweep", "Many runs; what is finished is skipped."),
     "tune": ("tune", "Try settings of a method on validation queries only."),
+    "tuning-curves": ("tuning_curves", "The order of methods over the number of trials."),
     "leaderboard": ("leaderboard", "Summarise runs over seeds, in ranked tables."),
     "figures": ("figures", "Draw figures from finished runs and studies."),
     "check-data": ("check_data", "Look at a data set or a protocol before training."),

@@ -26,7 +26,7 @@ def figures(
         Optional[str],
         typer.Option(
             help="Only these, with commas between them: training, topk, radius, pr, bits, radius-bits, tradeoff, "
-            "distances, sensitivity, optimizers, diagnostics, codes. By default all that the runs allow."
+            "distances, sensitivity, tuning, optimizers, diagnostics, codes. By default all that the runs allow."
         ),
     ] = None,
     formats: Annotated[str, typer.Option("--format", help="png, pdf, or both.")] = "png,pdf",
@@ -48,7 +48,6 @@ def figures(
     from hashbench.cli.own_metrics import import_metrics
     from hashbench.cli.selection import finished_runs
     from hashbench.report.figures.draw import INDEX, check_names, draw_figures
-    from hashbench.report.figures.kinds import STUDIES
     from hashbench.tuning.study import load_study
 
     asked, endings = check_names(_listed(kinds), _listed(formats))
@@ -57,8 +56,6 @@ def figures(
     folders = [path for path in runs if path not in files]
     chosen, problems = finished_runs(folders, protocol=protocol, bits=bits, methods=methods) if folders else ([], [])
     import_metrics(plugin, import_, {name for run in chosen for name in run.record.metrics})
-    if not folders:
-        asked = asked or [STUDIES]
     if chosen or studies:
         with Console(stderr=True).status("measuring codes") as progress:
             drawn = draw_figures(

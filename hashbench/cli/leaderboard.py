@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from hashbench.cli.options import Imports, Plugins
 from hashbench.cli.say import say
+from hashbench.errors import UserError
+
+if TYPE_CHECKING:
+    from hashbench.tuning.study import Study
 
 # ruff: noqa: UP045 - typer reads these annotations at run time on Python 3.10
 
@@ -19,6 +23,12 @@ def leaderboard(
     markdown: Annotated[Optional[Path], typer.Option(help="Write the tables as Markdown to this file.")] = None,
     latex: Annotated[Optional[Path], typer.Option(help="Write methods x bits as LaTeX to this file.")] = None,
     html: Annotated[Optional[Path], typer.Option(help="Write one page for a browser to this file.")] = None,
+    studies: Annotated[
+        Optional[list[Path]],
+        typer.Option(
+            help="With --html: a file of `hashbench tune`, or a folder of them, for tuning curves. Repeatable."
+        ),
+    ] = None,
     compare: Annotated[
         Optional[tuple[str, str]],
         typer.Option(metavar="A B", help="Difference of two methods, with a paired bootstrap over queries."),
@@ -44,15 +54,23 @@ def leaderboard(
     from hashbench.cli.leaderboard_tables import show_average_ranks, show_paired_differences, show_sections
     from hashbench.cli.own_metrics import import_metrics
     from hashbench.cli.selection import finished_runs
+    from hashbench.cli.studies import chosen_studies
     from hashbench.results.atomic import write_text
     from hashbench.results.known_metric import known_metric
     from hashbench.results.leaderboard import headings, sections, table, to_csv, to_markdown
     from hashbench.results.per_query import over_queries
 
+    if studies and not html:
+        raise UserError("--studies: tuning curves are on the page of --html; `hashbench tuning-curves` prints them")
     found, problems = finished_runs(runs, protocol=protocol, bits=bits, methods=methods)
     records = [run.record for run in found]
+    searches: list[tuple[Path, Study]] = []
+    no_studies: list[str] = []
+    if studies:
+        searches, no_studies = chosen_studies(studies, protocol=protocol, bits=bits, methods=methods, all_there=False)
     import_metrics(plugin, import_, {name for record in records for name in record.metrics})
     left_out = len(problems)
+    problems += no_studies
     queries, unread = over_queries(found, metric)
     for problem in unread:
         say(f"warning: {problem}")
@@ -70,8 +88,9 @@ def leaderboard(
         write_text(latex, to_latex(frame, metric=metric, differences=differences))
     if html:
         from hashbench.report.html_page import to_html
+        from hashbench.tuning.tuning_curves import tuning_curves
 
-        write_text(html, to_html(frame, records, metric=metric, left_out=left_out))
+        write_text(html, to_html(frame, records, metric=metric, left_out=left_out, tuning=tuning_curves(searches)))
     if compare:
         from hashbench.results.paired import paired_differences
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rich.table import Table
 from rich.text import Text
 
-from hashbench.cli.console import Console
+from hashbench.cli.tables import console_for_tables, print_table
 from hashbench.results.sections import LEGEND
 
 if TYPE_CHECKING:
@@ -16,17 +15,14 @@ if TYPE_CHECKING:
     from hashbench.results.paired import PairedDifference
     from hashbench.results.sections import Section
 
-_WIDTH_OF_A_FILE = 200
-"""Characters of a line where the output is no terminal: no cell is folded."""
-
 
 def show_sections(parts: Sequence[Section]) -> None:
     """Print the leaderboard."""
-    console = _console()
+    console = console_for_tables()
     for part in parts:
         left = [column.title for column in part.layout if column.left]
         whole = [column.title for column in part.layout if column.whole]
-        _print(console, part.heading, part.note, part.columns, part.rows, left=left, whole=whole)
+        print_table(console, part.heading, part.note, part.columns, part.rows, left=left, whole=whole)
     if parts:
         console.print(Text(LEGEND, style="dim"))
 
@@ -56,7 +52,7 @@ def show_paired_differences(found: Sequence[PairedDifference], names: tuple[str,
         "trained models, not of other trainings; p is not corrected for the number of lines."
     )
     title = f"{metric}: {names[0]} minus {names[1]}"
-    _print(_console(), title, note, columns, rows, left=("protocol", "seeds", ""), whole=columns)
+    print_table(console_for_tables(), title, note, columns, rows, left=("protocol", "seeds", ""), whole=columns)
 
 
 def show_average_ranks(ranks: AverageRanks) -> None:
@@ -72,31 +68,4 @@ def show_average_ranks(ranks: AverageRanks) -> None:
     if ranks.left_out:
         note += f" Left out, not in all of them: {', '.join(ranks.left_out)}."
     columns = ["average rank", "method"]
-    _print(_console(), "Average rank", note, columns, rows, left=("method",), whole=columns)
-
-
-def _console() -> Console:
-    """As wide as it needs where nobody looks at a terminal."""
-    console = Console()
-    return console if console.is_terminal else Console(width=_WIDTH_OF_A_FILE)
-
-
-def _print(
-    console: Console,
-    title: str,
-    note: str,
-    columns: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    *,
-    left: Sequence[str],
-    whole: Sequence[str],
-) -> None:
-    """Print one table; columns named in `left` start at the left, those named in `whole` are not folded."""
-    grid: Any = Table(title=Text(title), title_justify="left")
-    for column in columns:
-        grid.add_column(column, justify="left" if column in left else "right", no_wrap=column in whole)
-    for row in rows:
-        grid.add_row(*(Text(cell) for cell in row))
-    console.print(grid)
-    if note:
-        console.print(Text(note, style="italic"))
+    print_table(console_for_tables(), "Average rank", note, columns, rows, left=("method",), whole=columns)

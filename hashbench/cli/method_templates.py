@@ -94,10 +94,8 @@ $name:
   class: $name:$class_name
   kind: deep
   title: "$name: what it is in a few words"
-  optimizer: {type: SGD, lr: 0.05, head_lr_mult: 1.0, momentum: 0.9, nesterov: true, weight_decay: 0.0005}
-  schedule: {type: cosine}
   search:
-    optimizer.lr: {log: [0.005, 0.5]}
+    optimizer.lr: {log: [0.0003, 0.01]}
     dissimilar: {uniform: [-1.0, 0.5]}
   deviations:
     - "No paper yet: give paper: {key, title, venue, url}, and say here where this differs from it."

@@ -14,6 +14,7 @@ from filelock import FileLock
 from torchvision import datasets
 
 from hashbench.cache import cache_root
+from hashbench.data.cifar10_pack import read_pack
 from hashbench.data.table import DataTable
 from hashbench.errors import UserError
 from hashbench.paths import expanded, is_file
@@ -27,7 +28,8 @@ class CIFAR10:
 
     Args:
         root: a folder that holds `cifar-10-batches-py`, or that folder itself. Where it holds neither, the data are
-            downloaded into it. None: the cache, `hashbench.cache.cache_root`.
+            downloaded into it. None: the cache, `hashbench.cache.cache_root`. Or a .npz file with the images of one
+            split, see `hashbench.data.cifar10_pack`.
     """
 
     source: type[datasets.CIFAR10] = datasets.CIFAR10
@@ -42,6 +44,8 @@ class CIFAR10:
         Raises:
             UserError: there are no data and none can be downloaded, or the files are damaged.
         """
+        if self.root.suffix.lower() == ".npz":
+            return read_pack(self.root)
         folder = self._find() or self._download()
         inside = type(self.source.__name__, (self.source,), {"base_folder": ""})  # files directly in the root
         # Each part's check reads the files of both: one is enough.

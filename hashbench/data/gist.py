@@ -179,9 +179,11 @@ class GistCIFAR10:
         """(60000, dimensions) float32 and 10 classes.
 
         Raises:
-            UserError: as for `CIFAR10.load`.
+            UserError: as for `CIFAR10.load`; a file with some of the images only.
         """
         table = self.images.load()
+        if table.present is not None:  # the features of blank images would be kept as those of CIFAR-10
+            raise UserError(f"gist_cifar10: {self.images.root} holds a part of CIFAR-10; give the folder of the whole")
 
         def blocks(rows: np.ndarray) -> Iterator[np.ndarray]:
             for part in np.array_split(rows, max(1, len(rows) // 1000)):

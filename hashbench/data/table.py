@@ -69,6 +69,7 @@ class DataTable:
         split: role -> row numbers, where the file brings a split of its own.
         known_checksum: of the content, where that is known from what the inputs were made of (images in files).
         notes: what was decided or left out in reading the data, one line each; a run and `check-data` say them.
+        present: (m,) row numbers, where only some rows were at hand; the others are blank, and no split may name them.
 
     Raises:
         UserError: no rows, lengths that differ, NaN or infinity in features, images that are not uint8, ids outside
@@ -83,6 +84,7 @@ class DataTable:
     split: Mapping[str, np.ndarray] | None = None
     known_checksum: str | None = None
     notes: tuple[str, ...] = ()
+    present: np.ndarray | None = None
 
     @classmethod
     def from_arrays(
@@ -173,7 +175,7 @@ class DataTable:
     def _fits(self, device: torch.device) -> bool:
         if device.type != "cuda":
             return True
-        return self.inputs.nbytes <= DEVICE_SHARE * torch.cuda.mem_get_info(device)[0]
+        return self.inputs.nbytes <= DEVICE_SHARE * torch.cuda.mem_get_info(device.index)[0]
 
     def _check_inputs(self) -> None:
         inputs, where = self.inputs, f"{self.name}: inputs {tuple(self.inputs.shape)} {_dtype(self.inputs)}"

@@ -60,7 +60,10 @@ def _row(text: str, role: str | None, place: int, table: DataTable, roles: Roles
     if not 0 <= place < len(rows):
         what = f"role {role}" if role else f"data set {table.name}"
         raise UserError(f"--query {text}: {what} has rows 0 to {len(rows) - 1}")
-    return int(rows[place])
+    row = int(rows[place])
+    if table.present is not None and row not in table.present:
+        raise UserError(f"--query {text}: row {row} is not in this part of {table.name}; give one of a role: test:0")
+    return row
 
 
 def _image(text: str, file: Path, table: DataTable, upright: bool) -> np.ndarray:

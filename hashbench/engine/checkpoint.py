@@ -63,7 +63,7 @@ class CheckpointStore:
         """Save the state after `epoch` epochs and drop what neither of the two newest checkpoints needs."""
         _save(self.folder / f"epoch_{epoch}.pth", payload)
         for old in self.epochs()[2:]:
-            self.forget(old)
+            (self.folder / f"epoch_{old}.pth").unlink(missing_ok=True)
         best = payload["training"]["best_epoch"]
         if self._best_before is not None:
             for path in self.folder.glob("best_*.pth"):
@@ -71,16 +71,16 @@ class CheckpointStore:
                     path.unlink(missing_ok=True)
         self._best_before = best
 
-    def forget(self, epoch: int) -> None:
-        """Delete the checkpoint after `epoch` epochs."""
-        (self.folder / f"epoch_{epoch}.pth").unlink(missing_ok=True)
+    def latest(self) -> dict[str, Any] | None:
+        """The newest checkpoint that can be read, None if there is none. Says which ones were passed over.
 
-    def latest(self, map_location: str | torch.device = "cpu") -> dict[str, Any] | None:
-        """The newest checkpoint that can be read, None if there is none. Says which ones were passed over."""
+        All of it is on the CPU, where torch's optimizers keep their counts of steps: read from a GPU, such a count
+        would be waited for in every step, once a parameter. What belongs on the device, loading a state brings there.
+        """
         for epoch in self.epochs():
             path = self.folder / f"epoch_{epoch}.pth"
             try:
-                return torch.load(path, map_location=map_location, weights_only=True)
+                return torch.load(path, map_location="cpu", weights_only=True)
             except UNREADABLE as error:
                 reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
                 self.say(f"checkpoint {path.name} cannot be read ({reason}); falling back to the one before")

@@ -20,6 +20,7 @@ from hashbench.engine.crash import ends_the_program
 from hashbench.engine.distributed import with_global_batch_norm
 from hashbench.engine.epoch import Training
 from hashbench.engine.feed import Feed
+from hashbench.engine.freed_memory import keep_freed_memory
 from hashbench.engine.learner import Given, Learner, not_built
 from hashbench.engine.model import DeepModel
 from hashbench.engine.optim import build_optimizer, build_schedule, resumable
@@ -48,6 +49,11 @@ class DeepLearner(Learner):
         spec = given.spec
         network = _network(given)
         with_global_batch_norm(network)
+        if given.channels_last and given.device == "cpu" and not spec.compile:
+            from hashbench.engine.cpu_layers import with_cpu_layers  # imports timm, which few runs need
+
+            with_cpu_layers(network)
+            keep_freed_memory()
         self.spec, self.catalog, self.device, self.method = spec, given.catalog, given.device, network.method
         model = DeepModel(network, given.table.num_classes, spec.settings.precision, spec.compile, given.channels_last)
         self.model = model.to(given.device)

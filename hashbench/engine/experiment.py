@@ -78,7 +78,9 @@ class Experiment:
 
 
 def be_deterministic(*, compiled: bool) -> None:
-    """The same command gives the same codes: deterministic algorithms wherever torch has them, a warning elsewhere.
+    """The same command gives the same codes: deterministic algorithms wherever torch has them, and fp32 as it is said.
+
+    Called before anything is computed on a GPU: cuBLAS reads its variable once.
 
     Args:
         compiled: networks are compiled, so the compiler is told too. Otherwise it is not even imported, which would
@@ -89,7 +91,11 @@ def be_deterministic(*, compiled: bool) -> None:
         torch.use_deterministic_algorithms(True, warn_only=True)
     else:
         torch.set_deterministic_debug_mode("warn")
+    # It would fill what every operation is about to overwrite: a pass over memory that changes no result.
+    torch.utils.deterministic.fill_uninitialized_memory = False
     torch.backends.cudnn.benchmark = False
+    # By default cuDNN rounds what it multiplies to 10 bits (TF32), which is neither fp32 nor what a CPU computes.
+    torch.backends.cudnn.allow_tf32 = False
 
 
 def choose_device(name: str) -> str:
@@ -108,6 +114,16 @@ def choose_device(name: str) -> str:
     return name
 
 
+def _begin_on(device: str) -> None:
+    """Make a GPU the current one, which pinned memory and kernels of others go by, and forget the last run's peak."""
+    if torch.device(device).type != "cuda":
+        return
+    torch.cuda.init()
+    if torch.device(device).index is not None:
+        torch.cuda.set_device(device)
+    torch.cuda.reset_peak_memory_stats(device)
+
+
 def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter, *, features: bool = True) -> Experiment:
     """Build all parts of a run. Nothing is written but the cache of frozen features.
 
@@ -120,6 +136,7 @@ def prepare(spec: RunSpec, catalog: Catalog, reporter: Reporter, *, features: bo
     settings = spec.settings
     device = choose_device(spec.device)
     launch_if_asked(device)
+    _begin_on(device)
     if rank() > 0:  # the first process speaks for all
         reporter = Reporter()
     for note in (*spec.notes, *catalog.import_metrics()):

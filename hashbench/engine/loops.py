@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -30,35 +29,23 @@ class DeepTrainLoop(EpochLoop):
             copies those deeply, and the method would watch the copy of a network that nobody trains.)
         dataloader: the training `BatchLoader`.
         max_epochs, val_interval: as in mmengine.
-        pause_after: epochs after which it stops, in the middle of schedules made for `max_epochs`, to be resumed.
-        validate_after: epochs after which it validates beside those of the interval.
     """
 
-    def __init__(
-        self,
-        runner: Any,
-        dataloader: Any,
-        max_epochs: int,
-        val_interval: int,
-        pause_after: int | None = None,
-        validate_after: Collection[int] = (),
-    ) -> None:
+    def __init__(self, runner: Any, dataloader: Any, max_epochs: int, val_interval: int) -> None:
         super().__init__(runner, dataloader, max_epochs=max_epochs, val_interval=val_interval)
         self.training: Training = runner.learner.training
-        self.last_epoch = min(pause_after or max_epochs, max_epochs)
-        self.validate_after = frozenset(validate_after) | {max_epochs}
 
     def run(self) -> torch.nn.Module:
-        """Train to the last epoch or the pause, or until patience is spent."""
+        """Train to the last epoch, or until patience is spent."""
         self.runner.call_hook("before_train")
         self._before = self.runner.hooks_at("before_train_iter")
         self._after = self.runner.hooks_at("after_train_iter")
         if self.epoch == 0:
             self.training.begin()
         self.stop_training = self.runner.patience_spent()
-        while self.epoch < self.last_epoch and not self.stop_training:
+        while self.epoch < self.max_epochs and not self.stop_training:
             self.run_epoch()
-            if self.epoch % self.val_interval == 0 or self.epoch in self.validate_after:
+            if self.epoch % self.val_interval == 0 or self.epoch == self.max_epochs:
                 self._validate()
             self.runner.save_state()
         self.runner.call_hook("after_train")

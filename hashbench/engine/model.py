@@ -110,26 +110,27 @@ class DeepModel(BaseModel):
         return self.forward(inputs).codes
 
 
-def _random_state(like: Tensor) -> list[Tensor]:
-    states = [torch.get_rng_state()]
+def _random_state(like: Tensor) -> dict[torch.device, Tensor]:
+    """State of the generators that a forward pass draws from: the CPU's, and that of the inputs' GPU."""
+    states = {torch.device("cpu"): torch.get_rng_state()}
     if like.is_cuda:
-        states.append(torch.cuda.get_rng_state(like.device))
+        states[like.device] = torch.cuda.get_rng_state(like.device)
     return states
 
 
 @contextmanager
-def _replayed(network: nn.Module, state: list[Tensor]) -> Iterator[None]:
+def _replayed(network: nn.Module, states: dict[torch.device, Tensor]) -> Iterator[None]:
     """A second pass over a batch: the same random numbers, and running statistics as if it had not happened."""
     buffers = {
         n: b.clone()
         for n, b in network.named_buffers()
         if n.endswith(("running_mean", "running_var", "num_batches_tracked"))
     }
-    devices = [torch.cuda.current_device()] if len(state) > 1 else []
-    with torch.random.fork_rng(devices=devices):
-        torch.set_rng_state(state[0])
-        if devices:
-            torch.cuda.set_rng_state(state[1])
+    gpus = [device for device in states if device.type == "cuda"]
+    with torch.random.fork_rng(devices=[gpu.index for gpu in gpus]):
+        torch.set_rng_state(states[torch.device("cpu")])
+        for gpu in gpus:
+            torch.cuda.set_rng_state(states[gpu], gpu)
         yield
     own = dict(network.named_buffers())
     with torch.no_grad():

@@ -44,7 +44,6 @@ class HashRunner(QuietRunner):
         folder: where checkpoints and curves go; of a run, or any other.
         reporter: who is told; nobody by default.
         resume: go on from the newest readable checkpoint.
-        loop_options: more arguments of the training loop.
 
     Raises:
         UserError: an optimizer, schedule, hook or visualizer that refuses its options.
@@ -67,7 +66,6 @@ class HashRunner(QuietRunner):
         reporter: Reporter | None = None,
         *,
         resume: bool = False,
-        loop_options: Mapping[str, Any] | None = None,
     ) -> None:
         self.experiment, self.learner, self.folder = experiment, experiment.learner, folder
         self.reporter = reporter or Reporter()
@@ -83,7 +81,7 @@ class HashRunner(QuietRunner):
         super().__init__(
             model=self.learner.model,
             work_dir=str(folder.checkpoints_path),
-            train_cfg=self.learner.train_cfg(spec.settings) | dict(loop_options or {}),
+            train_cfg=self.learner.train_cfg(spec.settings),
             val_dataloader=RetrievalLoaders(feed.ordered(roles.validation), feed.ordered(roles.validation_database)),
             val_cfg={"type": "hashbench.RetrievalValLoop"},
             val_evaluator=evaluator,
@@ -173,7 +171,7 @@ class HashRunner(QuietRunner):
         saving then costs at most 2 % of any run, and a kill loses at most 50 times what saving costs.
         """
         now = time.perf_counter()
-        last = self.epoch_done == self.train_loop.last_epoch or self.train_loop.stop_training
+        last = self.epoch_done == self.train_loop.max_epochs or self.train_loop.stop_training
         if rank() == 0 and (last or now - self._saved_at >= 50 * self._saving_took):
             payload = {
                 "epoch": self.epoch_done,
@@ -206,7 +204,7 @@ class HashRunner(QuietRunner):
         if self._restored or not self.asked_to_resume or not self.learner.resumable:
             return
         self._restored = True
-        saved = self.store.latest(self.experiment.device)
+        saved = self.store.latest()
         if saved is None:
             self.reporter.message("no checkpoint to resume from: starting with epoch 1")
             return

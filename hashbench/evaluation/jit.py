@@ -23,21 +23,25 @@ import numba
 logger = logging.getLogger(__name__)
 
 
-def njit(*, parallel: bool = False, inline: Literal["never", "always"] = "never") -> Callable[[Callable], Any]:
+def njit(
+    *, parallel: bool = False, inline: Literal["never", "always"] = "never", contract: bool = False
+) -> Callable[[Callable], Any]:
     """A decorator: `numba.njit` with its cache.
 
     Args:
         parallel: `prange` divides its range among threads.
         inline: 'always' for a function that is a part of those that call it.
+        contract: a * b + c may be one instruction, rounded once.
     """
+    options: dict[str, Any] = {"parallel": parallel, "inline": inline, "fastmath": {"contract"} if contract else False}
 
     def compiled(function: Callable) -> Any:
         try:
-            return numba.njit(cache=True, parallel=parallel, inline=inline)(function)
+            return numba.njit(cache=True, **options)(function)
         except RuntimeError as error:
             if "no locator available" not in str(error):
                 raise
-            return numba.njit(cache=_one_more_place(), parallel=parallel, inline=inline)(function)
+            return numba.njit(cache=_one_more_place(), **options)(function)
 
     return compiled
 

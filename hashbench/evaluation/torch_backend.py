@@ -7,6 +7,8 @@ chunk. On CUDA, where triton is installed, `triton_kernel` counts without the ti
 from __future__ import annotations
 
 import importlib.util
+import warnings
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -30,34 +32,58 @@ class TorchBackend:
         labels: labels of the queries.
         bits: K.
         device: where to count.
+        triton: count by `triton_kernel`, and fail where it fails; False: without it. None: by it on CUDA, where triton
+            is installed, and with a warning without it where it cannot be compiled, since it needs a C compiler.
     """
 
     chunk = 1 << 22
 
-    def __init__(self, codes: np.ndarray, labels: Labels, bits: int, device: Any) -> None:
+    def __init__(
+        self, codes: np.ndarray, labels: Labels, bits: int, device: Any, *, triton: bool | None = None
+    ) -> None:
         self._device = torch.device(device)
         self._bits = bits
         self._single = labels.classes is None
         self._queries = self._words(as_words(codes))
         self._labels = self._words(labels.values)
-        self._triton = self._device.type == "cuda" and importlib.util.find_spec("triton") is not None
+        on_cuda = self._device.type == "cuda"
+        self._must = triton is not None
+        self._triton = on_cuda and importlib.util.find_spec("triton") is not None if triton is None else triton
+        # Triton starts its kernels on the current device, wherever their arguments are.
+        self._current = torch.cuda.device(self._device) if on_cuda else nullcontext()
 
     def count(self, codes: np.ndarray, labels: Labels) -> Counts:
         """Counts over `(n, ceil(K / 8))` packed codes and their labels."""
         database, database_labels = self._words(as_words(codes)), self._words(labels.values)
-        if self._triton:
-            from hashbench.evaluation.triton_kernel import count_pairs
-
-            both = count_pairs(self._queries, database, self._labels, database_labels, self._single, self._bits)
-        else:
-            both = torch.zeros((len(self._queries), 2, self._bits + 1), dtype=torch.int64, device=self._device)
-            for start in range(0, len(self._queries), self._rows(len(database))):
-                rows = slice(start, start + self._rows(len(database)))
-                for first in range(0, len(database), _TILE):
-                    items = slice(first, first + _TILE)
-                    both[rows] += self._tile(rows, database[items], database_labels[items])
+        with self._current:
+            both = self._counted(database, database_labels)
         rest, p = both.cpu().numpy().transpose(1, 0, 2)
         return Counts(rest + p, p.copy())
+
+    def _counted(self, database: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """`(Q, 2, K + 1)` histograms."""
+        if self._triton:
+            try:
+                from hashbench.evaluation.triton_kernel import count_pairs
+
+                return count_pairs(self._queries, database, self._labels, labels, self._single, self._bits)
+            except Exception as error:  # no C compiler, no headers of Python, another triton: it fails in many ways
+                if self._must:
+                    raise
+                reason = (str(error).splitlines() or [""])[0][:120]
+                warnings.warn(
+                    f"triton cannot count on {self._device} ({type(error).__name__}: {reason}); counting in torch, "
+                    "which takes longer",
+                    stacklevel=2,
+                )
+                self._triton = False
+        both = torch.zeros((len(self._queries), 2, self._bits + 1), dtype=torch.int64, device=self._device)
+        for start in range(0, len(self._queries), self._rows(len(database))):
+            rows = slice(start, start + self._rows(len(database)))
+            for first in range(0, len(database), _TILE):
+                items = slice(first, first + _TILE)
+                both[rows] += self._tile(rows, database[items], labels[items])
+        return both
 
     def _tile(self, rows: slice, database: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """`(rows, 2, K + 1)` histograms, of other and of relevant items."""

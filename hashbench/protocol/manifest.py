@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hashbench.catalog.schema import SplitEntry
-from hashbench.data.table import LabelledRows
+from hashbench.data.table import DataTable, LabelledRows
 from hashbench.errors import UserError, did_you_mean, shown
 from hashbench.npz import read_npz
 from hashbench.paths import expanded, is_file
@@ -40,7 +40,8 @@ def load_split(entry: SplitEntry, table: LabelledRows) -> Split:
 
     Raises:
         UserError: no such manifest, not a manifest, fractions that leave nothing.
-        SplitError: overlaps, duplicates, rows outside the table, another checksum or other counts than declared.
+        SplitError: overlaps, duplicates, rows outside the table or left out of it, other counts or another checksum
+            than declared.
     """
     if entry.manifest is not None:
         split = read_manifest(entry.manifest, entry.allow)
@@ -50,6 +51,7 @@ def load_split(entry: SplitEntry, table: LabelledRows) -> Split:
         split = _own_split(entry, table) if table.split is not None else _drawn_split(entry, table)
     problems = _checksum_problems(split, entry.sha256) if entry.sha256 is not None else []
     problems += _count_problems(split, entry.counts) + _range_problems(split, len(table))
+    problems += _absence_problems(split, table)
     if problems:
         raise SplitError(split.name, problems)
     return split
@@ -182,3 +184,13 @@ def _count_problems(split: Split, declared: Mapping[str, int]) -> list[str]:
 def _range_problems(split: Split, length: int) -> list[str]:
     largest = {role: int(rows.max()) for role, rows in split.arrays.items()}
     return [f"{role} names row {row}, the table has 0..{length - 1}" for role, row in largest.items() if row >= length]
+
+
+def _absence_problems(split: Split, table: LabelledRows) -> list[str]:
+    """Rows that the table leaves blank, since it was read from a part of the data."""
+    present = table.present if isinstance(table, DataTable) else None
+    if present is None:
+        return []
+    absent = {role: int((~np.isin(rows, present)).sum()) for role, rows in split.arrays.items()}
+    of_table = f"rows that are not in this part of {table.name}"
+    return [f"{role} names {count} {of_table}" for role, count in absent.items() if count]

@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from hashbench.report.html_data import page_data
+from hashbench.report.html_tuning import tuning_data
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,16 +19,27 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from hashbench.results.record import ResultRecord
+    from hashbench.tuning.tuning_curves import CurveGroup
 
-_ASSETS = ("leaderboard.css", "charts.js", "columns.js", "detail.js", "leaderboard.js")
+_ASSETS = ("leaderboard.css", "charts.js", "columns.js", "detail.js", "tuning.js", "leaderboard.js")
 
 
-def to_html(frame: pd.DataFrame, records: Sequence[ResultRecord], *, metric: str = "map", left_out: int = 0) -> str:
-    """The page; arguments as of `hashbench.report.html_data.page_data`."""
+def to_html(
+    frame: pd.DataFrame,
+    records: Sequence[ResultRecord],
+    *,
+    metric: str = "map",
+    left_out: int = 0,
+    tuning: Sequence[CurveGroup] = (),
+) -> str:
+    """The page; arguments as of `hashbench.report.html_data.page_data`, and tuning curves of studies."""
     page = _asset("leaderboard.html")
     for name in _ASSETS:
         page = page.replace("{{" + name + "}}", _asset(name))
-    return page.replace("{{data}}", embedded(page_data(frame, records, metric=metric, left_out=left_out)))
+    data = page_data(frame, records, metric=metric, left_out=left_out)
+    if tuning:
+        data["tuning"] = tuning_data(tuning)
+    return page.replace("{{data}}", embedded(data))
 
 
 def embedded(value: Any) -> str:

@@ -11,10 +11,11 @@ import numpy as np
 
 from hashbench.foreign_text import visible_in_a_line
 from hashbench.report.figures.names import quantity
+from hashbench.results.columns import TUNED_LESS, tuned_less
 from hashbench.results.known_metric import known_metric
 from hashbench.results.leaderboard import sections
 from hashbench.results.naming import row_names
-from hashbench.results.sections import warned
+from hashbench.results.sections import unequal_budgets, warned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,16 +91,19 @@ def _table(rows: Sequence[Mapping[Any, Any]], names: Sequence[str], metric: str,
     columns = {bits: [cell for (_, length), cell in cells.items() if length == bits] for bits in lengths}
     marks = {bits: _marks([cell.mean for cell in column], better) for bits, column in columns.items()}
 
+    fewer = {name for name, row in zip(names, rows, strict=True) if tuned_less(row)}
+
     def order(name: str) -> tuple[bool, float]:
         means = [cells[name, bits].mean if (name, bits) in cells else math.nan for bits in lengths]
         missing = any(math.isnan(mean) for mean in means)
         known = [mean for mean in means if not math.isnan(mean)]
         return missing, (-1 if better else 1) * sum(known) / max(len(known), 1)
 
-    lines = [
-        " & ".join([escape(name), *(_text(cells.get((name, bits)), marks[bits]) for bits in lengths)]) + " \\\\"
-        for name in sorted(dict.fromkeys(names), key=order)
-    ]
+    def line(name: str) -> str:
+        numbers = (_text(cells.get((name, bits)), marks[bits]) for bits in lengths)
+        return " & ".join([escape(name + TUNED_LESS * (name in fewer)), *numbers]) + " \\\\"
+
+    lines = [line(name) for name in sorted(dict.fromkeys(names), key=order)]
     key = "-".join([rows[0]["protocol"], str(rows[0]["fingerprint"])[:8], *map(str, lengths)])
     return "\n".join(
         [
@@ -161,7 +165,7 @@ def _caption(rows: Sequence[Mapping[Any, Any]], metric: str, heading: str, diffe
         escape(quantity(metric)) + (f", mean $\\pm$ standard deviation over {seeds} seeds" if several else ""),
         escape(heading),
         *([f"Differs in: {escape(differs)}"] if differs else []),
-        *(escape(text.removeprefix("! ").rstrip(".")) for text in warned(rows)),
+        *(escape(text.removeprefix("! ").rstrip(".")) for text in [*warned(rows), *unequal_budgets(rows)]),
         "Best bold, second underlined, whether or not the difference is significant",
         *([f"{_ONE_SEED}~One seed"] if counts[0] == 1 else []),
     ]

@@ -129,14 +129,20 @@ def _seeds(row: Row) -> Cell:
 
 
 def _label(row: Row) -> Cell:
-    warnings = row.get("warnings")
+    warnings, fewer = row.get("warnings"), tuned_less(row)
     own = f" ({row['optimizer']})" if row["recipe"] == "method" else ""
-    hint = "trained by its own optimizer, not by the protocol's" if own else ""
-    return Cell(
-        row["label"] + own + (WARNED if warnings else ""),
-        order=row["label"],
-        hint="; ".join(filter(None, [warnings, hint])),
-    )
+    hints = [
+        warnings,
+        "trained by its own optimizer, not by the protocol's" if own else "",
+        f"{row['trials']} trials, another row has {row['most_trials']}" if fewer else "",
+    ]
+    text = row["label"] + own + (WARNED if warnings else "") + (TUNED_LESS if fewer else "")
+    return Cell(text, order=row["label"], hint="; ".join(filter(None, hints)))
+
+
+def tuned_less(row: Row) -> bool:
+    """Whether another row that it is ranked with had more trials to find its hyper-parameters."""
+    return bool(row["trials"] < row["most_trials"])
 
 
 def _optimizer(runs: Runs) -> str:
@@ -160,6 +166,8 @@ def _warnings(runs: Runs) -> str:
 
 WARNED = " !"
 """After the name of a row whose numbers may mean nothing."""
+TUNED_LESS = " *"
+"""After the name of a row that was tuned by fewer trials than another one of its table and bits."""
 _NUMBER = re.compile(r"-?\d[\d.,]*(e[+-]?\d+)?")
 
 METRICS = Column()
@@ -182,6 +190,8 @@ COLUMNS: list[Column] = [
     Column("rank_last"),
     Column("rank_over"),
     Column("tuning", value=lambda runs: tuning(runs[0])),
+    Column("trials", value=_of_all("trials")),
+    Column("most_trials"),
     Column("hparams", value=lambda runs: to_json(runs[0].hparams, compact=True)),
     Column("seconds_per_epoch", "s/epoch", _seconds("seconds_per_epoch"), digits=2, style="cost"),
     Column("total_seconds", "total s", _seconds("total_seconds"), digits=1, style="cost"),

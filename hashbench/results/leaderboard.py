@@ -9,6 +9,8 @@ The columns of the table and of the CSV are those of `hashbench.results.columns`
   sorted by (`hashbench.results.statistics`); empty: no order claimed;
 - `rank_over`: what the order would survive: `seeds and queries`, or `seeds` (the metric is no mean over queries, or not
   every row of the group keeps it for each);
+- `trials`, `most_trials`: how many settings were tried to find the row's hyper-parameters, and the most of any row of
+  equal fingerprint and bits: a row with fewer has had less of a chance, and people see a mark at it;
 - `queries_left_out`: test queries of which nothing in the database is relevant, so that no mean counts them;
 - `warnings`: why the numbers of the row may mean nothing; empty: nothing was found.
 """
@@ -71,6 +73,7 @@ def table(
         settings.setdefault(row_key(record), []).append(record)
     rows = [_row(runs, metrics) for runs in settings.values()]
     samples = [[run.metrics.get(metric, math.nan) for run in runs] for runs in settings.values()]
+    _add_most_trials(rows)
     _add_ranks(rows, samples, [(queries or {}).get(key) for key in settings], better)
 
     def order(place: int) -> tuple[Any, ...]:
@@ -118,6 +121,15 @@ def _row(runs: Sequence[ResultRecord], metrics: Sequence[str]) -> dict[str, Any]
     if len({run.seed for run in runs}) < len(runs):
         raise ValueError(f"the same run twice: {runs[0].method}, {runs[0].bits} bits: {[run.seed for run in runs]}")
     return values(runs, metrics)
+
+
+def _add_most_trials(rows: Sequence[dict[str, Any]]) -> None:
+    most: dict[tuple[str, int], int] = {}
+    for row in rows:
+        group = row["fingerprint"], row["bits"]
+        most[group] = max(row["trials"], most.get(group, 0))
+    for row in rows:
+        row["most_trials"] = most[row["fingerprint"], row["bits"]]
 
 
 def _add_ranks(

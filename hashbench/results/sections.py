@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hashbench.evaluation.metrics import shown
 from hashbench.foreign_text import markdown
-from hashbench.results.columns import Cell, Column, Place, for_people
+from hashbench.results.columns import Cell, Column, Place, for_people, tuned_less
 from hashbench.results.flat import flatten
 from hashbench.results.naming import row_names
 from hashbench.results.record import ResultRecord
@@ -84,7 +85,7 @@ def sections(
     for fingerprint, group in frame.groupby("fingerprint", sort=False):
         rows = group.to_dict("records")
         notes = [f"Differs in: {text}." for text in [(differences or {}).get(str(fingerprint), "")] if text]
-        notes += _why_unranked(rows) + _over_seeds_alone(rows, metric) + warned(rows)
+        notes += _why_unranked(rows) + _over_seeds_alone(rows, metric) + warned(rows) + unequal_budgets(rows)
         backbones = ", ".join(dict.fromkeys(row["backbone"] for row in rows))  # shallow methods may see raw pixels
         heading = f"{rows[0]['protocol']} · fingerprint {str(fingerprint)[:8]} · {backbones}"
         measured = [name for name in others if place == "page" or group[f"{name}_mean"].notna().any()]
@@ -101,7 +102,7 @@ def to_markdown(frame: pd.DataFrame, *, metric: str = "map", differences: Mappin
     for section in sections(frame, metric=metric, differences=differences, place="markdown"):
         lines = [_markdown_row(section.columns), "|" + " --- |" * len(section.columns)]
         lines += [_markdown_row(row) for row in section.rows]
-        note = [markdown(section.note)] if section.note else []
+        note = [re.sub(r"^\*", r"\*", markdown(section.note))] if section.note else []  # a mark, and no list
         blocks += [f"## {markdown(section.heading)}", *note, "\n".join(lines)]
     return "\n\n".join([*blocks, LEGEND]) + "\n"
 
@@ -126,6 +127,23 @@ def warned(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
         if row["warnings"]:
             found.setdefault(row["warnings"], set()).add(_name(row))
     return [f"! {_first(sorted(names))}: {warnings}." for warnings, names in found.items()]
+
+
+def unequal_budgets(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
+    """How many trials each row had, where rows of equal bits had different numbers: one sentence for all such bits."""
+    lengths: dict[str, list[int]] = {}
+    for bits in sorted({row["bits"] for row in rows if tuned_less(row)}):
+        methods: dict[int, list[str]] = {}
+        for row in rows:
+            if row["bits"] == bits:
+                methods.setdefault(row["trials"], []).append(row["method"])
+        counts = sorted(methods, reverse=True)
+        said = (f"{count} trials for {_first(list(dict.fromkeys(methods[count])))}" for count in counts)
+        lengths.setdefault("; ".join(said), []).append(bits)
+    return [
+        f"* Rows with different tuning budgets at {', '.join(map(str, bits))} bits: {said}."
+        for said, bits in lengths.items()
+    ]
 
 
 def _why_unranked(rows: Sequence[Mapping[Any, Any]]) -> list[str]:

@@ -89,8 +89,7 @@ class LearningSettings(Settings):
         """The score on the first rung, which later ones do not change; None where there is none."""
         for bracket in brackets_of(self._study):
             if trial.number in bracket.numbers:
-                score = trial.best_within(bracket.rungs[0].epochs)
-                return score if math.isfinite(score) else None
+                return trial.scores[0] if trial.scores else None
         return None if trial.failure is not None or not math.isfinite(trial.score) else trial.score
 
     def _started(self, changes: Mapping[str, Any]) -> dict[str, Any]:

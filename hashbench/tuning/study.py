@@ -28,11 +28,11 @@ class Trial(BaseModel):
     Attributes:
         number: 0 for the method's defaults.
         values: hyper-parameters that differ from the start of the search; {} in trial 0.
-        score: best validation metric; NaN where the setting failed.
+        score: best validation metric of its last run; NaN where the setting failed.
         epoch: that had it.
-        epochs: trained; 1 for a method that is fitted, 0 in files of version 1, which do not tell.
-        curve: epoch -> metric of each validation.
-        rung: how many rungs of successive halving it has passed; without halving, 1 once it is over.
+        epochs: trained in all its runs; 1 for a method that is fitted, 0 in files of version 1, which do not tell.
+        curve: epoch -> metric of each validation of its last run.
+        scores: of its run on each rung of successive halving that it has passed.
         seconds: that the trial took.
         failure: why there is no score.
     """
@@ -45,7 +45,7 @@ class Trial(BaseModel):
     epoch: int = Field(default=0, ge=0, lt=2**63)
     epochs: int = Field(default=0, ge=0, lt=2**63)
     curve: dict[int, float] = Field(default_factory=dict)
-    rung: int = Field(default=1, ge=0, lt=2**31)
+    scores: list[float] = Field(default_factory=list)
     seconds: float = 0.0
     failure: str | None = None
 
@@ -59,10 +59,10 @@ class Trial(BaseModel):
     def _nulls_are_nan(cls, value: object) -> object:
         return {key: cls._null_is_nan(one) for key, one in value.items()} if isinstance(value, dict) else value
 
-    def best_within(self, epochs: int) -> float:
-        """The best of the validations up to an epoch; minus infinity where there is none."""
-        scores = [score for epoch, score in self.curve.items() if epoch <= epochs and math.isfinite(score)]
-        return max(scores, default=-math.inf)
+    @property
+    def rung(self) -> int:
+        """How many rungs of successive halving it has passed; without halving, 1 once it is over."""
+        return len(self.scores)
 
 
 class Study(BaseModel):

@@ -23,15 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stretch:
-    """The part of a trial that is done in one go.
+    """A run of a trial, the one of a rung or its only one.
 
     Attributes:
         number, values: of the trial.
-        spec: the run with this setting.
-        defaults: trial 0; what is refused of it too is wrong with the request and not with the setting.
+        spec: the run.
+        defaults: the run of trial 0; what is refused of it too is wrong with the request and not with the setting.
         work: folder for the checkpoints of all trials of the study.
-        rungs: epochs of the rungs up to the one to which it is trained; none: all of it.
-        seconds: that the trial has taken before.
+        before: the trial as the rungs before have left it.
     """
 
     number: int
@@ -39,12 +38,11 @@ class Stretch:
     spec: RunSpec
     defaults: RunSpec
     work: Path
-    rungs: tuple[int, ...] = ()
-    seconds: float = 0.0
+    before: Trial | None = None
 
     @property
     def folder(self) -> Path:
-        """Of this trial's checkpoints: of its number and its setting, so that it goes on from no other's."""
+        """Of this run's checkpoints: of its number and all that decides it, so that it goes on from no other's."""
         return self.work / f"trial{self.number}-{digest(self.spec)}"
 
 
@@ -63,29 +61,28 @@ def digest(spec: RunSpec) -> str:
 
 
 def try_setting(stretch: Stretch) -> Trial | Lost:
-    """Train a trial to its next rung. A setting that diverges or is refused is a trial that failed; never raises."""
+    """Do a run of a trial. A setting that diverges or is refused is a trial that failed; never raises."""
     started = time.perf_counter()
     runner: TrialRunner | None = None
+    before = stretch.before or Trial(number=stretch.number, values=stretch.values)
 
     def seen(failure: str | None) -> Trial:
-        seconds = stretch.seconds + time.perf_counter() - started
-        numbered: dict[str, Any] = {"number": stretch.number, "values": stretch.values, "seconds": round(seconds, 3)}
+        seconds = round(before.seconds + time.perf_counter() - started, 3)
         if runner is None:
-            return Trial(**numbered, rung=0, failure=failure)
-        state, past = runner.state, max(0, len(stretch.rungs) - 1)
-        numbered |= {"epochs": runner.epoch_done, "curve": runner.curve}
+            return before.model_copy(update={"seconds": seconds, "failure": failure, "score": math.nan})
+        trained = {"seconds": seconds, "epochs": before.epochs + runner.epoch_done, "curve": runner.curve}
         if failure:
-            return Trial(**numbered, rung=past, failure=failure)
-        return Trial(**numbered, rung=past + 1, score=state.best_value, epoch=state.best_epoch)
+            return before.model_copy(update=trained | {"failure": failure, "score": math.nan, "epoch": 0})
+        value, epoch = runner.state.best_value, runner.state.best_epoch
+        return before.model_copy(update=trained | {"scores": [*before.scores, value], "score": value, "epoch": epoch})
 
     try:
         from hashbench.tuning.trial_runner import TrialRunner
 
-        runner = TrialRunner(stretch.spec, stretch.folder, stretch.rungs)
+        runner = TrialRunner(stretch.spec, stretch.folder)
         runner.train()
-        runner.keep_newest()
     except UserError as error:
-        if stretch.spec == stretch.defaults or _is_refused(stretch.defaults):
+        if not stretch.values or _is_refused(stretch.defaults):
             return Lost(stretch.number, str(error), wrong_request=True)
         ended = seen(str(error))
     except BaseException as error:

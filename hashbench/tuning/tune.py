@@ -30,7 +30,7 @@ def tune(
     Args:
         searches: their files are written after every trial; what was killed is completed by the same call.
         make_executor: makes what the trials are done with.
-        tell: called with a line for each stretch of a trial that is over.
+        tell: called with a line for each run of a trial that is over.
 
     Returns:
         Position of a search -> why its request is wrong, whatever the setting. The others are complete.
@@ -89,7 +89,7 @@ def _do(
     scheduler = Scheduler[tuple[TrialTask, Answer]](
         [task for one in under_way for task in one.tasks()],
         tell,
-        noun="stretches of trials" if halved else "trials",
+        noun="runs of trials" if halved else "trials",
         over=0 if halved else before,
         durations=durations,
     )

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -141,24 +140,23 @@ class UnderWay:
         ]
 
     def kinds(self, rungs: list[Rung]) -> Kinds:
-        """Groups of stretches that take about the same time: as many epochs of the same study, method, kind."""
+        """Groups of runs that take about the same time: as many epochs of the same study, method, kind."""
         return self._kinds(_length(rungs, self.defaults))
 
     def _kinds(self, epochs: int) -> Kinds:
         return ((self.search.path, epochs), (self.study.method, epochs), (bool(self.defaults.recipe), epochs))
 
     def stretch(self, number: int, rungs: list[Rung]) -> Stretch:
-        """The part of a trial up to a rung."""
+        """The run of a trial on a rung."""
         before = self.known.get(number)
         values = self.settings.draw(number) if before is None else before.values
         return Stretch(
             number,
             values,
-            self.search.make_spec(values),
-            self.defaults,
+            _for(self.search.make_spec(values), rungs),
+            _for(self.defaults, rungs),
             self.search.work,
-            tuple(rung.epochs for rung in rungs),
-            before.seconds if before else 0.0,
+            before,
         )
 
     def take(self, answer: Answer, rungs: list[Rung]) -> None:
@@ -178,8 +176,8 @@ class UnderWay:
         if before is None:
             self.settings.learn(answer)
         seconds, length = answer.seconds - (before.seconds if before else 0.0), _length(rungs, self.defaults)
-        ends = [0, *(rung.epochs for bracket in brackets_of(self.study) for rung in bracket.rungs)]
-        for planned in {length, *(b - a for a, b in pairwise(ends) if b > a)}:
+        lengths = {rung.epochs for bracket in brackets_of(self.study) for rung in bracket.rungs}
+        for planned in {length, *lengths}:
             if not answer.failure:
                 self._durations.add(self._kinds(planned), seconds * planned / length)
         self.known[answer.number] = answer
@@ -193,8 +191,8 @@ class UnderWay:
         if not self.search.work.is_dir():
             return
         needed: set[int] = set()
-        for _, (numbers, rung) in self.search.due():
-            needed |= {*numbers, *(number for number, trial in self.known.items() if trial.rung > rung)}
+        for _, (numbers, _rung) in self.search.due():
+            needed |= set(numbers)
         failed = {number for number, trial in self.known.items() if trial.failure is not None}
         for folder in self.search.work.iterdir():
             match = _NUMBER.match(folder.name)
@@ -203,12 +201,12 @@ class UnderWay:
 
 
 class TrialTask(Task[tuple["TrialTask", Answer]]):
-    """A stretch of a trial.
+    """A run of a trial.
 
     Args:
         owner: the study.
         number: of the trial.
-        rungs: up to the one to which it is trained; none: all of it.
+        rungs: up to the one whose run it is; none: the only one.
     """
 
     def __init__(self, owner: UnderWay, number: int, rungs: list[Rung]) -> None:
@@ -243,10 +241,13 @@ def _line(trial: Trial) -> str:
 
 
 def _length(rungs: list[Rung], defaults: RunSpec) -> int:
-    """Epochs of the last stretch."""
-    if not rungs:
-        return defaults.settings.epochs
-    return rungs[-1].epochs - (rungs[-2].epochs if len(rungs) > 1 else 0)
+    """Epochs of a run."""
+    return rungs[-1].epochs if rungs else defaults.settings.epochs
+
+
+def _for(spec: RunSpec, rungs: list[Rung]) -> RunSpec:
+    """The run with the epochs of the last of these rungs, and a schedule of that length."""
+    return replace(spec, settings=spec.settings.model_copy(update={"epochs": _length(rungs, spec)}))
 
 
 def _check_direction(primary: str) -> None:

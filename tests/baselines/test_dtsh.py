@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from hashbench_baselines import triplets
 from hashbench_baselines.dtsh import DTSH
 
 
@@ -35,3 +36,26 @@ def test_no_triplet_is_a_zero_with_a_gradient(build, batch_of, ids):
     triplet = method.loss(batch_of(method, logits, torch.tensor(ids)))["triplet"]
     assert float(triplet) == 0.0
     assert torch.autograd.grad(triplet, logits)[0].abs().max() == 0
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("elements", [1, 300, 1 << 16])
+def test_blocks_of_triplets_have_the_value_and_gradient_of_all_at_once(monkeypatch, elements, several):
+    monkeypatch.setattr(triplets, "_ELEMENTS", elements)
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(4, (40,), generator=generator)
+    if several:
+        labels = (torch.rand(40, 4, generator=generator) < 0.3).long()  # some without any label
+    targets = labels if several else torch.nn.functional.one_hot(labels, 4)
+    similarity = (targets @ targets.T > 0).float()
+    theta = (
+        30 * torch.randn(40, 40, generator=generator)
+    ).requires_grad_()  # beyond where e^theta is finite in float32
+    wanted = similarity[:, :, None] * (1 - torch.eye(40))[:, :, None] * (1 - similarity[:, None, :])
+    whole = theta.double()
+    terms = torch.nn.functional.softplus(whole[:, None, :] - whole[:, :, None] + 8.0)
+    expected = (terms * wanted).sum() / wanted.sum()
+    found = triplets.triplet_mean(theta, similarity, labels, 8.0)
+    torch.testing.assert_close(found.double(), expected, rtol=1e-6, atol=1e-6)
+    gradients = [torch.autograd.grad(value, theta)[0] for value in (found, expected)]
+    torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-5, atol=1e-7)

@@ -58,7 +58,7 @@ def test_continuation(step, beta):
 
 
 def test_stretched_continuation_ends_where_the_authors_does():
-    method = HashNet(bits=8, num_classes=2, num_train=4, gamma=0.005)
+    method = HashNet(bits=8, num_classes=2, num_train=4, gamma=0.005, iterations=10_000)
     method.after_step(at(50, epochs=5, steps_per_epoch=50), None)
     assert float(method.beta) == pytest.approx((1 + 0.005 * 2000) ** 0.5)
     method.after_step(at(250, epochs=5, steps_per_epoch=50), None)

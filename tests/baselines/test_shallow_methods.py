@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
+from hashbench.catalog import load_catalog
 from hashbench.data.features import Features
 from hashbench.evaluation import evaluate
 from hashbench.models import ShallowMethod
@@ -198,3 +199,20 @@ def test_supervised_leaves_lsh_behind_on_mnist(method):
 @pytest.mark.real_data
 def test_discrete_codes_are_best_on_mnist():
     assert mnist_map(SUPERVISED[-1]) > 0.85
+
+
+def test_every_shallow_method_with_hyper_parameters_has_a_search_space_of_values_that_it_takes(blobs):
+    catalog = load_catalog()
+    for method, entry in catalog.methods.items():
+        if entry.kind != "shallow":
+            continue
+        defaults = catalog.defaults("methods", method)
+        assert bool(entry.search) == bool(defaults), method
+        cls = catalog.load_class("methods", method)
+        for key, kinds in entry.search.items():
+            ((_, options),) = kinds.items()
+            for value in options:
+                small = {**entry.hparams, **cls.check_hparams, "bits": 4, "random_state": 0, key: value}
+                if key != "iterations" and "iterations" in defaults:
+                    small["iterations"] = 2
+                cls(**small).fit(*blobs)

@@ -36,6 +36,11 @@ def test_list_check_imports_every_class(cli):
     assert "broken:" not in out
 
 
+def test_show_tells_whether_there_is_anything_to_tune(cli):
+    assert "search     none: it has no hyper-parameters" in cli("show", "random_codes")[1]
+    assert "search     ridge=log=[0.0001, 1.0], scale=choice=" in cli("show", "ldahash")[1]
+
+
 def test_show_tells_defaults_presets_and_published_numbers(cli):
     code, out, _ = cli("show", "dualhash_stom")
     assert code == 0

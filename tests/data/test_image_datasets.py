@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from torchvision import datasets
 
 from hashbench.data.cifar10 import CIFAR10
-from hashbench.data.digits import Digits
+from hashbench.data.digits import Digits, digits
 from hashbench.data.load import load_table
 from hashbench.errors import UserError
 
@@ -24,6 +24,14 @@ def test_digits():
     np.testing.assert_array_equal(table.labels, original.target)
     np.testing.assert_array_equal(np.rint(table.inputs[:, 0].numpy() * (16 / 255)), original.images)
     assert table.inputs.max() == 255
+
+
+def test_digits_are_asked_of_scikit_learn_where_its_file_is_elsewhere(monkeypatch):
+    images, labels = digits()
+    monkeypatch.setattr("hashbench.data.digits.find_spec", lambda name: None)
+    asked = digits()
+    np.testing.assert_array_equal(images, asked[0])
+    np.testing.assert_array_equal(labels, asked[1])
 
 
 @pytest.fixture

@@ -42,6 +42,23 @@ def test_as_asked_for(is_channels_last, asked):
     assert is_channels_last(channels_last=asked) is asked
 
 
+@pytest.mark.parametrize(("asked", "compiled"), [(True, False), (True, True), (False, False)])
+def test_layers_are_those_that_train_faster_on_a_cpu(catalog, tmp_path, asked, compiled):
+    spec = resolve(
+        catalog,
+        method="toy",
+        out=tmp_path,
+        backbone="timm",
+        sets=["backbone.name=test_efficientnet"],
+        changes={"image_size": 32},
+        channels_last=asked,
+        compile=compiled,
+        device="cpu",
+    )
+    layers = prepare(spec, catalog, Reporter()).learner.model.network.modules()
+    assert any(type(layer).__module__.endswith("cpu_layers") for layer in layers) is (asked and not compiled)
+
+
 def test_it_is_no_part_of_what_a_run_is(catalog, tmp_path):
     """Runs from before backbones chose it are found again."""
     by_itself, never = (

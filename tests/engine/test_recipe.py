@@ -6,10 +6,11 @@ import pytest
 
 from hashbench.catalog import ProtocolEntry, load_catalog
 from hashbench.catalog.request import resolve
+from hashbench.catalog.schema import unversioned
 from hashbench.catalog.yaml_file import read_catalog_file
 from hashbench.engine.config import spec_of, spec_of_config
 from hashbench.errors import UserError
-from hashbench.protocol import fingerprint_of
+from hashbench.protocol import fingerprint, fingerprint_of
 
 FROZEN = "cifar10-dualhash-frozen"
 OWN = """
@@ -107,6 +108,8 @@ def test_version_2_is_described_as_the_results_of_its_time_are():
     assert not {"optimizer", "schedule", "rates", "standardize"} & set(old.model_dump())
     assert {"optimizer", "schedule"} <= set(new.model_dump())
     assert (old.hidden, old.epochs, old.validate_every) == ([512], 20, 4)
+    facts = {"data_checksum": "d", "split_checksum": "s", "weights_checksum": "w", "transform": {"size": 96}}
+    assert fingerprint(old, name=unversioned(f"{FROZEN}@2"), **facts) == "6013caf1d3e2cd5a"  # as hashbench of then says
 
 
 def test_an_entry_comes_back_from_its_dump_whatever_the_version():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from hashbench import atomic
+from hashbench.backbones import build as build_module
 from hashbench.engine.reporter import Reporter
 from hashbench.errors import Interrupted, RunFailedError, UserError
 from hashbench.evaluation import binarize, evaluate, pack_codes
@@ -149,6 +150,20 @@ def test_frozen_features_are_computed_once_and_test_queries_last(do_run, tmp_pat
     assert asked == [1297, 500]
     do_run("toy_shallow", **frozen)
     assert asked == [1297, 500]
+
+
+def test_a_frozen_backbone_is_kept_for_the_next_run_of_its_seed(do_run, monkeypatch):
+    built = []
+    build = build_module.build_backbone
+    monkeypatch.setattr(build_module, "build_backbone", lambda cls, **k: built.append(k["seed"]) or build(cls, **k))
+    build_module.frozen_backbone.cache_clear()
+    frozen = {"changes": {"frozen": True, "epochs": 1}}
+    first = do_run(**frozen)
+    do_run("toy_shallow", **frozen)
+    do_run(seed=1, **frozen)
+    again = do_run(overwrite=True, **frozen)
+    assert built == [0, 1, 0]
+    assert first.record.metrics == again.record.metrics
 
 
 def test_bf16_learns_too(do_run):

@@ -214,6 +214,32 @@ def test_triton_kernel_in_its_interpreter():
     subprocess.run([sys.executable, "-c", TRITON], check=True, env=environment, timeout=600)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("single", "label_words", "bits"), [(True, 2, 16), (True, 2, 64), (False, 4, 70)])
+def test_triton_kernel_compiles_for_a_gpu(single, label_words, bits):
+    """To machine code, for which no GPU is needed."""
+    triton = pytest.importorskip("triton", minversion="3.3")
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    from hashbench.evaluation import triton_kernel as kernel
+
+    length = bits + 1
+    constants = {
+        "WORDS": 2 * -(-bits // 64),
+        "LABEL_WORDS": label_words,
+        "SINGLE": single,
+        "LENGTH": length,
+        "BINS": triton.next_power_of_2(2 * length + 1),
+        "BLOCK": kernel._BLOCK,
+        "SPAN": kernel._SPAN,
+    }
+    pointers = dict.fromkeys(("queries", "database", "query_labels", "labels", "histograms"), "*i32")
+    signature = {**pointers, "items": "i32", **dict.fromkeys(constants, "constexpr")}
+    source = ASTSource(fn=kernel._count, signature=signature, constexprs=constants)
+    assert triton.compile(source, target=GPUTarget("cuda", 90, 32)).asm["cubin"]
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("classes", [None, 21])
 @pytest.mark.parametrize("bits", [7, 64, 1024])

@@ -81,7 +81,9 @@ def _studies(rng: random.Random, folder: Path) -> list[str]:
     how = rng.randrange(8)
     if how == 0:
         return ["figures", "study.json", "--out", "f", "--format", "png"]
-    if how < 3:
+    if how == 1:
+        return ["tuning-curves", "study.json", "--csv", "c.csv", "--figure", "c.svg"]
+    if how < 4:
         return ["tune", "dsh", *REFUSED_IN_THE_END, *INLINE, "--trials", "2", "--out", "study.json"]
     return ["run", "--method", "dsh", *REFUSED_IN_THE_END, "--tuned", "study.json"]
 
@@ -199,6 +201,7 @@ _OPTIONS: dict[str, list[str]] = {
     "evaluate": ["--topk", "--radius", "--denominator", "--ties", "--bits", "--device"],
     "leaderboard": ["--csv", "--html", "--metric", "--bits", "--methods", "--protocol", "--latex", "--baseline"],
     "figures": ["--kinds", "--format", "--methods", "--bits", "--protocol"],
+    "tuning-curves": ["--csv", "--figure", "--bits", "--methods", "--protocol"],
     "check-data": ["--data-root", "--plugin", "--set"],
     "show": ["--plugin", "--import"],
     "search": ["--run", "--query", "--top"],
@@ -211,7 +214,7 @@ _OPTIONS: dict[str, list[str]] = {
 _START: dict[str, list[str]] = {
     "run": ["--method", "dsh", *REFUSED_IN_THE_END], "sweep": ["--methods", "dsh", "--protocols", "cifar10-54k", *INLINE],
     "tune": ["dsh", *REFUSED_IN_THE_END, *INLINE], "evaluate": ["none.npz"], "leaderboard": ["none"],
-    "figures": ["none", "--out", "f"], "check-data": ["image_list"], "show": [], "search": ["--query", "0"], "gallery": [],
+    "figures": ["none", "--out", "f"], "tuning-curves": ["none"], "check-data": ["image_list"], "show": [], "search": ["--query", "0"], "gallery": [],
     "export": [], "reproduce": [], "new-method": [], "check": [],
 }  # fmt: skip
 

@@ -34,7 +34,7 @@ def a_study(values=VALUES, scores=SCORES, search=SPACE) -> Study:
         for number, (of_trial, score) in enumerate(zip(values, scores, strict=True))
     ]
     run = {
-        "preset": "default", "protocol": "digits", "bits": 32, "seed": 0, "settings": {"primary": "map@100"},
+        "preset": "default", "protocol": "digits", "bits": 32, "seed": 0, "settings": {"primary": "map@100", "epochs": 20},
         "hparams": {"margin": 2.0, "mode": "soft"}, "optimizer": {"type": "SGD", "lr": 0.1}, "schedule": {},
     }  # fmt: skip
     return Study(method="dsh", preset=None, sets=[], sampler="named", seed=0, search=search, run=run, trials=trials)
@@ -110,7 +110,7 @@ def test_the_command_takes_study_files(tmp_path: Path, capsys) -> None:
     a_study().save(tmp_path / "dsh.json")
     out = tmp_path / "f"
     assert _run(["figures", str(tmp_path / "dsh.json"), "--out", str(out), "--format", "png"]) == 0
-    assert {path.name for path in out.iterdir()} == {"sensitivity-dsh.png", "index.md"}
+    assert {path.name for path in out.iterdir()} == {"sensitivity-dsh.png", "tuning-digits.png", "index.md"}
     (row,) = [line for line in (out / "index.md").read_text(encoding="utf-8").splitlines() if "sensitivity-dsh" in line]
     assert f"4 trials: {tmp_path / 'dsh.json'}" in row
     assert "Crosses: 1 that failed" in row

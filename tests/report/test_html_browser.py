@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from curve_studies import a_study
 
 from hashbench.report.html_data import page_data
 from hashbench.report.html_page import to_html
 from hashbench.results import columns
 from hashbench.results.columns import Column
 from hashbench.results.leaderboard import table
+from hashbench.tuning.tuning_curves import tuning_curves
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 BROWSER = next((path for path in map(shutil.which, NAMES) if path), None)
@@ -45,6 +47,10 @@ const seen = () => ({
   hash: decodeURIComponent(location.hash),
   overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
   summary: document.getElementById("summary").textContent,
+  tuning: {
+    rows: [...document.querySelectorAll("#tuning td.method")].map((cell) => cell.textContent),
+    lines: [...document.querySelectorAll("#tuning figure")].map((figure) => figure.querySelectorAll("polyline").length),
+  },
 });
 const head = (name) => [...document.querySelectorAll("th button")].find((button) => button.textContent === name);
 const row = (name, bits) => [...document.querySelectorAll("tr[data-row]")].find((line) =>
@@ -297,3 +303,25 @@ def test_a_column_that_is_added_is_drawn_and_sorts(tmp_path: Path, make_record, 
     assert largest["rows"] == [["b 16", "c 16", "a 16"]]
     assert largest["sort"] == [["slowest s", "descending"]]
     assert "20.0" in page.read_text(encoding="utf-8")
+
+
+def test_tuning_curves_follow_the_filters(tmp_path: Path, make_record) -> None:
+    halved = [4] * 2 + [8]
+    studies = [a_study("csq", [0.5, 0.8, 0.7], epochs=halved), a_study("dsh"), a_study("dsh", bits=32)]
+    groups = tuning_curves([(Path(f"{n}.json"), study) for n, study in enumerate(studies)])
+    records = [make_record(method, bits) for method in ("csq", "dsh") for bits in (16, 32)]
+    path = tmp_path / "page.html"
+    path.write_text(to_html(table(records), records, tuning=groups), encoding="utf-8")
+    first, at32, dsh, none = visit(path, "chip(32).click()", 'chip(32).click(); type("dsh")', 'type("x")')
+    assert first["headings"][1:] == ["digits · 16 bits · validation mAP", "digits · 32 bits · validation mAP"]
+    assert at32["headings"][1:] == ["digits · 32 bits · validation mAP"]
+    assert dsh["headings"][1:] == first["headings"][1:]
+    assert none["headings"] == []
+    assert first["tuning"]["lines"] == [2, 1, 1]  # both over trials, csq over its epochs; dsh at 32 bits
+    assert first["tuning"]["rows"] == ["dsh", "csq", "dsh"]  # the best at its end first
+    assert dsh["tuning"]["rows"] == ["dsh", "dsh"]
+
+
+def test_a_page_without_studies_has_no_tuning_curves(page: Path) -> None:
+    (seen,) = visit(page, address="#bits=16")
+    assert all("validation" not in heading for heading in seen["headings"])

@@ -7,13 +7,17 @@ import math
 import re
 from html.parser import HTMLParser
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
+from curve_studies import a_study
+from refusal import assert_refused
 
 from hashbench.report.html_data import POINTS, page_data
 from hashbench.report.html_page import embedded, to_html
 from hashbench.results.leaderboard import headings, sections, table
+from hashbench.tuning.tuning_curves import tuning_curves
 
 
 def history(epochs: int, level: float = 0.5, every: int = 2) -> list[dict[str, float]]:
@@ -207,3 +211,32 @@ def test_runs_without_curves_give_points_of_single_metrics(make_record) -> None:
     records = [make_record(metrics=metrics)]
     (row,) = page_data(table(records), records, metric="map")["tables"][0]["rows"]
     assert row["points"] == {"precision_at": [[50, 0.4], [1000, 0.3]], "precision": [], "recall": [[1, 0.1]]}
+
+
+def test_studies_are_a_part_of_the_page_s_data(make_record) -> None:
+    records = [make_record()]
+    studies = [
+        a_study("wild", [0.1, 0.9, 0.5]),
+        a_study("steady", [0.55, 0.56]),
+        a_study("wild", [0.2, 0.8, 0.4], seed=1),
+    ]
+    groups = tuning_curves([(Path(f"{n}.json"), study) for n, study in enumerate(studies)])
+    assert "tuning" not in data_of(to_html(table(records), records))
+    (group,) = data_of(to_html(table(records), records, tuning=groups))["tuning"]["groups"]
+    assert (group["heading"], group["budgets"]) == ("digits · 16 bits · validation mAP", [1, 3])
+    wild, steady = group["curves"]
+    assert (wild["name"], wild["studies"], wild["trials"], wild["epochs"]) == ("wild", 2, 6, None)
+    assert (wild["places"], steady["places"]) == ([2, 1], [1, None])
+    assert wild["mean"][0] == pytest.approx(2.9 / 6, abs=1e-5)
+    assert group["changes"] == ["wild passes steady at n = 2"]
+    assert "different lengths" in group["note"]
+
+
+def test_studies_on_the_page_need_a_page_and_may_be_a_folder(cli, tmp_path, make_record, store_record) -> None:
+    store_record(tmp_path / "runs", make_record())
+    (tmp_path / "studies").mkdir()
+    a_study().save(tmp_path / "studies" / "s.json")
+    assert_refused(cli("leaderboard", "runs", "--studies", "studies"), "--studies", "--html")
+    assert cli("leaderboard", "runs", "--html", "l.html", "--studies", "studies")[0] == 0
+    data = data_of((tmp_path / "l.html").read_text(encoding="utf-8"))
+    assert [curve["name"] for curve in data["tuning"]["groups"][0]["curves"]] == ["csq"]

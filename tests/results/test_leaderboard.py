@@ -25,10 +25,10 @@ from hashbench.results.leaderboard import (
 from hashbench.results.record import row_key
 
 HEADER = (
-    "protocol,fingerprint,backbone,method,preset,bits,seeds,"
+    "protocol,fingerprint,backbone,method,preset,optimizer,recipe,bits,seeds,"
     "map_mean,map_std,map_worst_mean,map_worst_std,map_best_mean,map_best_std,"
     "precision@500_mean,precision@500_std,precision@1000_mean,precision@1000_std,precision@r2_mean,precision@r2_std,"
-    "rank,rank_last,rank_over,tuning,hparams,seconds_per_epoch,total_seconds,peak_memory_mb,queries_left_out,warnings"
+    "rank,rank_last,rank_over,tuning,trials,most_trials,hparams,seconds_per_epoch,total_seconds,peak_memory_mb,queries_left_out,warnings"
 )
 
 

@@ -413,6 +413,7 @@ def test_wrong_requests_are_one_line(cli, tmp_path, monkeypatch):
         ((*TUNE, "--search", "alhpa=log 1 2"), "Did you mean alpha"),
         ((*TUNE, "--executor", "slurm"), "--executor slurm"),
         (("tune", "toy"), "no search space"),
+        (("tune", "features"), "method features has no hyper-parameters: there is nothing to tune"),
         (("run", "--method", "toy", "--tuned", "empty.json"), "no trial of toy has a score (0 were tried)"),
         (("run", "--method", "toy", "--tuned", "none.json"), "none.json: cannot be read"),
     ]:

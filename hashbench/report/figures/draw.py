@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,22 +9,23 @@ from typing import TYPE_CHECKING, NamedTuple
 from hashbench.atomic import filled_folder
 from hashbench.errors import UserError, did_you_mean, shown
 from hashbench.foreign_text import markdown
-from hashbench.report.figures.kinds import KINDS, STUDIES
+from hashbench.report.figures.budgets import budget_sheets
+from hashbench.report.figures.kinds import KINDS, STUDIES, TUNING
 from hashbench.report.figures.measured import MeasuredCodes
 from hashbench.report.figures.series import SeriesGroup, group_series, settings
 from hashbench.report.figures.sheet import Page, Sheet
 from hashbench.report.figures.studies import study_sheet
 from hashbench.report.figures.style import house_style, styles
+from hashbench.report.figures.write_sheets import drawn
 from hashbench.results.atomic import write_errors_explained
 from hashbench.results.folder import RunFolder
+from hashbench.tuning.tuning_curves import tuning_curves
 
 if TYPE_CHECKING:
     from hashbench.tuning.study import Study
 
 FORMATS = ("png", "pdf")
 INDEX = "index.md"
-_METADATA: dict[str, dict[str, None]] = {"png": {"Software": None}, "pdf": {"CreationDate": None}}
-"""Without dates and versions: equal numbers, equal files."""
 
 
 class Drawn(NamedTuple):
@@ -77,10 +77,10 @@ def draw_figures(
 
     Args:
         runs: of `find_runs`.
-        studies: of `hashbench tune`, with their files; they make figures of the kind `sensitivity`.
+        studies: of `hashbench tune`, with their files; they make figures of the kinds `sensitivity` and `tuning`.
         out: folder; made if it is not there. Files of the same names are replaced, once all are drawn: the index
             goes first and comes last, so that a folder which has one has the figures that it names.
-        kinds: of `KINDS`; None: all for which there are runs.
+        kinds: of `KINDS`; None: all for which there are runs, without runs those of studies.
         formats: of `FORMATS`; None: all.
         first: methods to show first, in this order; the others follow, the best first.
         tell: called with the name of each figure before it is drawn.
@@ -99,12 +99,13 @@ def draw_figures(
     groups, labels = group_series(runs, first=first)
     codes = MeasuredCodes()
     with write_errors_explained(out), filled_folder(out, INDEX) as made_in:  # found out before the work
-        sheets, skipped = _sheets(asked or list(KINDS), groups, codes, studies)
-        if skipped and asked:
+        sheets, skipped = _sheets(asked or (list(KINDS) if runs else [STUDIES, TUNING]), groups, codes, studies)
+        if skipped and (asked or not (runs or sheets)):
             kind, needs = next(iter(skipped.items()))
             hint = f" ({codes.problems[0]})" if codes.problems else ""
             raise UserError(f"cannot draw {kind}: no run has {needs}{hint}")
-        style = styles(labels)
+        of_studies = [label for sheet in sheets.get(TUNING, ()) for label in sheet.sources]
+        style = styles(list(dict.fromkeys([*labels, *of_studies])))
         files: dict[str, list[Path]] = {}
         lines = ["# Figures", "", *_INDEX_HEAD]
         with house_style():
@@ -138,6 +139,12 @@ def _sheets(
         found = [sheet for group in groups for sheet in KINDS[kind].build(group, codes)]
         if kind == STUDIES:
             found += [sheet for path, study in studies if (sheet := study_sheet(path, study)) is not None]
+        if kind == TUNING:
+            try:
+                found += budget_sheets([group for group in tuning_curves(studies) if group.budgets[-1] > 1])
+            except UserError as error:  # of studies that cannot share a curve; the other kinds are drawn all the same
+                skipped[kind] = f"studies that make common curves: {error}"
+                continue
         if found:
             sheets[kind] = found
         else:
@@ -146,10 +153,7 @@ def _sheets(
 
 
 def _save(page: Page, path: Path) -> Path:
-    buffer = io.BytesIO()
-    ending = path.suffix[1:]
-    page.figure.savefig(buffer, format=ending, metadata=_METADATA[ending])
-    path.write_bytes(buffer.getvalue())
+    path.write_bytes(drawn(page, path.suffix[1:]))
     return path
 
 

@@ -30,7 +30,9 @@ class Kind(NamedTuple):
 _CODES = f"a readable {CODES}"
 
 STUDIES = "sensitivity"
-"""The kind that studies of `hashbench tune` are drawn as too."""
+"""The kind that each study of `hashbench tune` is drawn as too."""
+TUNING = "tuning"
+"""The kind that studies of `hashbench tune` are drawn as together."""
 
 KINDS: dict[str, Kind] = {
     "training": Kind("a training loss over two epochs or more", lambda c, _: history.training(c)),
@@ -46,6 +48,7 @@ KINDS: dict[str, Kind] = {
         "study of `hashbench tune` with two scores was named",
         lambda c, _: sensitivity(c),
     ),
+    TUNING: Kind("trials, which studies of `hashbench tune` have: name two trials of a study or more", lambda c, _: []),
     "optimizers": Kind(
         "oracle_calls and a loss in its history, over two epochs or more", lambda c, _: history.optimizers(c)
     ),

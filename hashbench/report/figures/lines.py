@@ -22,6 +22,8 @@ _MOST_ROWS = 4
 """Of panels in a block on one page."""
 _LOG_FROM = 50.0
 """An axis that may be logarithmic is from this ratio of its largest to its smallest value on."""
+_Y_MARGIN = 0.06
+"""Above and below all points, in parts of their range."""
 _SIDE_BY_SIDE = 0.085
 """Distance of neighbours at one place of a categorical axis, whose places are 1 apart."""
 
@@ -37,6 +39,7 @@ class Panel:
             series stand side by side.
         may_be_log: axes, of "xy", that are logarithmic where the values of a block are positive and spread widely.
         context: show the series of other blocks in grey.
+        steep: so many first points of each curve may lie below the y axis, which would squeeze all others.
     """
 
     x_label: str
@@ -45,6 +48,7 @@ class Panel:
     places: Sequence[str] = ()
     may_be_log: str = ""
     context: bool = True
+    steep: int = 0
 
     @property
     def of_points(self) -> bool:
@@ -163,8 +167,8 @@ def _draw(ax: Any, panel: Panel, block: Sequence[str], style: Mapping[str, LineS
             _draw_places(ax, curve, style[label], (number - (len(shown) - 1) / 2) * _SIDE_BY_SIDE)
         else:
             _draw_line(ax, curve, style[label])
-    ax.margins(x=0.03, y=0.06)
-    limits = ax.get_xlim(), ax.get_ylim()
+    ax.margins(x=0.03, y=_Y_MARGIN)
+    limits = ax.get_xlim(), _y_limits(ax.get_ylim(), panel.steep, list(shown.values()))
     if panel.context:
         for label, curve in panel.curves.items():
             if label not in block:
@@ -183,6 +187,17 @@ def _draw(ax: Any, panel: Panel, block: Sequence[str], style: Mapping[str, LineS
         ax.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=whole))
 
 
+def _y_limits(limits: tuple[float, float], steep: int, curves: Sequence[Curve]) -> tuple[float, float]:
+    """The axis of all points, or of those after the first `steep` of each curve, of curves that have more."""
+    longer = [curve for curve in curves if len(curve.y) > steep]
+    if not steep or not longer:
+        return limits
+    margin = _Y_MARGIN / (1 + 2 * _Y_MARGIN) * (limits[1] - limits[0])
+    lowest, highest = min(float(np.nanmin(curve.y[steep:])) for curve in longer), limits[1] - margin
+    room = _Y_MARGIN * (highest - lowest)
+    return (lowest - room, highest + room) if room > 0 else limits
+
+
 def _draw_line(ax: Any, curve: Curve, style: LineStyle) -> None:
     """A line with a band of one standard deviation on both sides."""
     size = {"markersize": 5.0} if len(curve.x) == 1 else {}
@@ -191,6 +206,8 @@ def _draw_line(ax: Any, curve: Curve, style: LineStyle) -> None:
         low, high = curve.y - curve.spread, curve.y + curve.spread
         if ax.get_yscale() == "log":
             low = np.maximum(low, curve.y / 10)  # it may reach below zero
+        if curve.within is not None:
+            low, high = np.maximum(low, curve.within[0]), np.minimum(high, curve.within[1])
         ax.fill_between(curve.x, low, high, color=style.colour, alpha=0.12, linewidth=0, zorder=2)
 
 

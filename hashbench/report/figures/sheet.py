@@ -64,12 +64,14 @@ class Curve:
         x, y: (n,) each, y the mean over seeds.
         spread: (n,) standard deviation over seeds (ddof = 1), None for one seed.
         ties: (2, n) mean with ties in the worst and in the best order, or None.
+        within: lowest and highest value that the band of the spread may reach, or None.
     """
 
     x: Floats
     y: Floats
     spread: Floats | None = None
     ties: Floats | None = None
+    within: tuple[float, float] | None = None
 
 
 def over_seeds(x: ArrayLike, values: Sequence[ArrayLike]) -> Curve:

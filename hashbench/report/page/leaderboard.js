@@ -162,7 +162,11 @@ function matches(table, row, words) {
   if (state.protocol && table.protocol !== state.protocol) return false;
   if (state.backbone && row.backbone !== state.backbone) return false;
   if (state.bits.size && !state.bits.has(row.bits)) return false;
-  return !words.length || words.some((word) => row.name.toLowerCase().includes(word));
+  return named(row.name, words);
+}
+
+function named(name, words) {
+  return !words.length || words.some((word) => name.toLowerCase().includes(word));
 }
 
 function compareRows(key, sign) {
@@ -200,6 +204,10 @@ function show() {
     shown += here;
     total += table.rows.length;
   }
+  showTuning(
+    (group) => (!state.protocol || group.protocol === state.protocol) && (!state.bits.size || state.bits.has(group.bits)),
+    (name) => named(name, words),
+  );
   byId("count").textContent = shown === total ? `${total} rows` : `${shown} of ${total} rows`;
   byId("nothing").hidden = shown > 0;
   byId("protocol").value = state.protocol;
