@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,12 @@ def read_catalog_file(path: Path) -> CatalogFile:
         text = read_text(path)
     except PlainError as error:
         raise UserError(f"{path}: cannot be read: {error}") from error
+    return _parsed(path, text)
+
+
+@lru_cache(maxsize=16)
+def _parsed(path: Path, text: str) -> CatalogFile:
+    """The entries of a text: a process that does many runs reads the same files before each."""
     try:
         content = yaml_values(text)
     except PlainError as error:

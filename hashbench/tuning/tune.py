@@ -100,8 +100,6 @@ def _do(
         compute_shared_features([one.defaults for one in under_way for _ in range(2)], executor, tell)
         for task, answer in scheduler.run(executor):
             task.owner.take(answer, task.rungs)
-            if task.owner.refused and len(under_way) > 1:
-                tell(f"{task.owner.search.label}: refused: {task.owner.refused}")
             scheduler.add(task.owner.tasks() if not task.owner.refused else [])
             scheduler.later = [kinds for one in under_way for kinds in one.later()]
     if lost := [line for one in under_way for line in one.lost]:
