@@ -142,7 +142,7 @@ def resolve(
     given = parse_sets(sets, option) | dict(values or {})
     base = catalog.protocol(protocol)
     settings = _settings(catalog, base, dataset, backbone, given, dict(changes or {}), option)
-    if is_shipped_name(preset) and preset not in entry.presets:
+    if preset and is_shipped_name(preset) and preset not in entry.presets:
         found = shipped_study(catalog, method, preset, protocol, settings, bits)
         if own := [key for key in given if key.partition(".")[0] not in ("protocol", "backbone", "dataset")]:
             raise UserError(

@@ -116,7 +116,8 @@ class NormReLU(BatchNormAct2d):
         """(B, C, H, W) -> (B, C, H, W)."""
         if not _is_fast(self, x) or x.shape[2] * x.shape[3] < _FEW_POSITIONS:
             return super().forward(x)
-        self.num_batches_tracked.add_(1)
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
         high = 6.0 if type(self.act) is nn.ReLU6 else math.inf
         running = (self.running_mean, self.running_var, self.momentum)
         return _NormReLU.apply(x, self.weight, self.bias, self.eps, high, running)
