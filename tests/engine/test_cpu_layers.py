@@ -111,7 +111,7 @@ def test_the_numbers_of_threads_stay_as_they_were(networks):
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            step(networks[1], images(4, 3, 64, 64))
+            step(deepcopy(networks[1]), images(4, 3, 64, 64))
             assert (torch.get_num_threads(), numba.get_num_threads()) == (threads, compiled)
     finally:
         torch.set_num_threads(before)
