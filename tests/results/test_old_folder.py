@@ -83,7 +83,6 @@ def test_the_same_request_is_of_another_version_today_and_leaves_it_as_it_is(cli
     assert {path: path.read_bytes() for path in before} == before
 
 
-
 def test_the_leaderboard_has_its_row(cli) -> None:
     code, out, err = cli("leaderboard", OUT, "--csv", "board.csv")
     assert code == 0, err
