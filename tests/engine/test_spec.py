@@ -45,7 +45,7 @@ def test_of_another_optimizer_only_the_rates_are_kept(spec):
         "optimizer.type=StoM: momentum=0.9, nesterov=False, weight_decay=0.008 of SGD dropped",
     )  # the decay that is right for one is none for another: Adam's is scaled by its steps
     of_protocol = spec(method="dsh", sets=["optimizer.type=Rprop"])
-    assert (of_protocol.optimizer, of_protocol.notes) == ({"type": "Rprop", "lr": 0.001}, ())
+    assert (of_protocol.optimizer, of_protocol.notes) == ({"type": "Rprop", "lr": 0.01}, ())
 
 
 def test_options_of_the_new_optimizer_are_checked(spec):
