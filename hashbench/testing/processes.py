@@ -18,6 +18,7 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 
+from hashbench.catalog.schema import OWN_OPTIMIZER
 from hashbench.engine.crash import ends_the_program
 from hashbench.process import end_with_parent, starting_safely
 from hashbench.testing.check import CheckError, NotApplicable, expect, isolated, one_line
@@ -45,10 +46,15 @@ def gloo_exists() -> bool:
 
 
 def measure(subject: Subject) -> Measurement:
-    """Train shortly on this process, or on this process's share of every batch."""
+    """Train shortly on this process, or on this process's share of every batch.
+
+    By the method's own optimizer or by SGD: Adam divides a gradient by its size, so that rounding becomes a step where
+    gradients are near 0.
+    """
     with isolated():
-        gradients = ShortTraining(subject).begin().gradients()
-        training = ShortTraining(subject).begin().epoch(FIRST).epoch(LAST)
+        optimizer = subject.entry.optimizer or OWN_OPTIMIZER
+        gradients = ShortTraining(subject, optimizer=optimizer).begin().gradients()
+        training = ShortTraining(subject, optimizer=optimizer).begin().epoch(FIRST).epoch(LAST)
     return Measurement(training.losses, {name: value.numpy() for name, value in gradients.items()})
 
 

@@ -71,12 +71,21 @@ class ShortTraining:
         multilabel: train on samples with several labels.
         precision: as in a protocol, 'fp32' or 'bf16'.
         seed: of every random stream.
+        optimizer: in place of the method's.
 
     Attributes:
         losses: the terms of each step so far.
     """
 
-    def __init__(self, subject: Subject, *, multilabel: bool = False, precision: str = "fp32", seed: int = 0) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        *,
+        multilabel: bool = False,
+        precision: str = "fp32",
+        seed: int = 0,
+        optimizer: dict[str, Any] | None = None,
+    ) -> None:
         self.table = clouds(multilabel)
         self.network = build_network(subject, subject.quick_hparams, seed)
         self.method = self.network.method
@@ -85,7 +94,7 @@ class ShortTraining:
         feed = Feed(self.table, plain, plain, BATCH, "cpu", seed, rank(), world_size())
         self.training = Training(
             self.model,
-            build_optimizer(subject.configuration().optimizer, self.network, subject.catalog),
+            build_optimizer(optimizer or subject.configuration().optimizer, self.network, subject.catalog),
             feed,
             np.arange(len(self.table)),
             epochs=EPOCHS,
