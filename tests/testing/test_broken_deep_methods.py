@@ -109,7 +109,7 @@ def test_broken_classes_are_caught(outcome, cls, check, reason):
 @pytest.mark.parametrize(
     ("changes", "check", "reason"),
     [
-        ({"kind": "shallow"}, "class", "no subclass of ShallowMethod"),
+        ({"kind": "shallow", "optimizer": {}, "schedule": {}}, "class", "no subclass of ShallowMethod"),
         ({"hparams": {"alhpa": 2.0}}, "entry_hparams", "the constructor takes no alhpa; it takes alpha"),
         ({"title": " "}, "registry_entry", "no title"),
         ({"deviations": []}, "registry_entry", "no paper"),
