@@ -28,7 +28,7 @@ from hashbench.catalog.request import resolve
 from hashbench.catalog.set_words import as_set
 from hashbench.tuning.search_space import draw_one
 from hashbench.tuning.study import Trial
-from hashbench.tuning.trial import Lost, try_setting
+from hashbench.tuning.trial import Lost, Stretch, try_setting
 
 PROTOCOL, PRESET, BITS, EPOCHS, HEAD = "cifar10-dualhash-frozen@2", "frozen-v2", 32, 20, [128]
 METHODS = ["stom", "likelihood", "primal", "sgdm", "wcr", "storm", "spgd"]
@@ -134,7 +134,7 @@ class Search:
             **self.options,
         )
         with tempfile.TemporaryDirectory() as folder:
-            trial = try_setting(number, values, spec, spec, Path(folder))
+            trial = try_setting(Stretch(number, values, spec, spec, Path(folder)))
         if isinstance(trial, Lost):  # refused settings, such as a step too large for the prox, count as trials
             return Trial(number=number, values=values, failure=trial.failure)
         return trial

@@ -38,8 +38,7 @@ def bare_steps(experiment: Experiment, steps: int, optimizer: torch.optim.Optimi
     started = clock(experiment.device)
     for positions in torch.randperm(len(rows)).split(spec.settings.batch_size):
         chosen = rows[positions]
-        images = torch.from_numpy(feed.table.inputs[chosen.numpy()]).to(experiment.device)
-        labels = torch.from_numpy(feed.table.labels[chosen.numpy()]).to(experiment.device)
+        images, labels = (part[chosen].to(experiment.device) for part in (feed.table.inputs, feed.table.labels))
         logits, codes = model(feed.transform(images, generator(turn, "augment")))
         optimizer.zero_grad(set_to_none=True)
         batch = CodeBatch(codes, logits, labels, positions.to(experiment.device), model.num_classes)

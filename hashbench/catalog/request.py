@@ -41,7 +41,8 @@ class RunSpec:
         preset: label of the hyper-parameters: `default` or a preset's name, `+tunedN` after a search of N trials, and
             `+digest` where --set (or the search) changed something.
         hparams, optimizer, schedule: what the method's class, the optimizer and the schedule are built with.
-        recipe: whose optimizer and schedule these are: of the `protocol`, the `method`, its `preset`, or `set` by hand;
+        recipe: whose optimizer and schedule these are: of the `protocol`, the `method`, its `preset`, a
+            `search`, or `set` by hand;
             empty for a shallow method.
         protocol: name in the catalogue; `settings` are its resolved fields.
         overridden: whether any of them differs from the entry.
@@ -142,7 +143,7 @@ def resolve(
     given = parse_sets(sets, option) | dict(values or {})
     base = catalog.protocol(protocol)
     settings = _settings(catalog, base, dataset, backbone, given, dict(changes or {}), option)
-    if is_shipped_name(preset) and preset not in entry.presets:
+    if preset and is_shipped_name(preset) and preset not in entry.presets:
         found = shipped_study(catalog, method, preset, protocol, settings, bits)
         if own := [key for key in given if key.partition(".")[0] not in ("protocol", "backbone", "dataset")]:
             raise UserError(
@@ -174,7 +175,8 @@ def resolve(
         for section in ("optimizer", "schedule"):
             notes += _swap_type(catalog, section, sections[section], custom)
         _apply(sections, custom)
-        recipe = "set" if _is_of_recipe(custom) else recipe
+        if _is_of_recipe(custom):
+            recipe = "search" if run_options.get("trials") else "set"
     hooks = run_options.get("custom_hooks")
     if labelled := custom | ({"custom_hooks": hooks} if hooks else {}):
         label += "+" + hashlib.sha256(json.dumps(labelled, sort_keys=True).encode()).hexdigest()[:8]

@@ -52,9 +52,9 @@ class ShippedStudy:
         return f"{self.protocol}-{self.bits}bit-{self.trials}trials"
 
 
-def is_shipped_name(preset: str | None) -> bool:
+def is_shipped_name(preset: str) -> bool:
     """Whether a preset is of a shipped study, by its form."""
-    return preset is not None and (preset == TUNED or _FULL_NAME.fullmatch(preset) is not None)
+    return preset == TUNED or _FULL_NAME.fullmatch(preset) is not None
 
 
 def shipped_studies(catalog: Catalog, method: str) -> list[ShippedStudy]:

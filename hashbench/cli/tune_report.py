@@ -24,7 +24,7 @@ def report(found: Sequence[Search], out: Path, protocol: str, options: RunOption
     if len(found) == 1 and not found[0].label:
         _report_one(found[0], protocol, options)
         return
-    rows = [("study", "best", "trial", "defaults", "tried", "settings")]
+    rows: list[tuple[str, ...]] = [("study", "best", "trial", "defaults", "tried", "settings")]
     rows += [_row(search) for search in found]
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     for row in rows:
@@ -59,7 +59,7 @@ def _report_one(search: Search, protocol: str, options: RunOptions) -> None:
     put("settings: " + (" ".join(study.best_sets()) or "the defaults"))
     put(f"cost: {budget(search)}")
     put(f"study: {search.path}")
-    start = ["--preset", study.preset] if "@" in study.name else []
+    start = ["--preset", study.preset] if study.preset and "@" in study.name else []
     run = ["hashbench", "run", "--method", study.method, *start, "--protocol", protocol, "--bits", str(bits)]
     put(shlex.join([*run, "--tuned", str(search.path), *options.as_words()]))
     put(_sweep([study.name], [bits], protocol, str(search.path), options))
@@ -67,7 +67,10 @@ def _report_one(search: Search, protocol: str, options: RunOptions) -> None:
 
 def _of_defaults(search: Search) -> str:
     defaults = next((trial for trial in search.study.trials if trial.number == 0), None)
-    return "not tried" if defaults is None else "failed" if defaults.failure else f"{defaults.score:.4f}"
+    if defaults is None or defaults.failure:
+        return "not tried" if defaults is None else "failed"
+    short = search.study.halving and defaults.epochs < search.study.run["settings"]["epochs"]
+    return f"{defaults.score:.4f}" + (f" after {defaults.epochs} epochs" if short else "")
 
 
 def budget(search: Search) -> str:

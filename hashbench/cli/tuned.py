@@ -116,10 +116,19 @@ def _words(key: Key) -> str:
 
 def _check_protocol(path: Path, study: Study, spec: RunSpec) -> None:
     """A setting is used where it was found: other data, another recipe or another version may want another one."""
+    from pydantic import ValidationError
+
     from hashbench.catalog.schema import ProtocolEntry
     from hashbench.results.flat import flatten
 
-    then = flatten(ProtocolEntry.from_dump(study.run["settings"]).model_dump())
+    try:
+        then = flatten(ProtocolEntry.from_dump(study.run["settings"]).model_dump())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UserError(
+            f"--tuned {path}: run.settings: {cut(where, 60)}: {cut(first['msg'], 80)}: tune {study.method} again"
+        ) from error
     now = flatten(spec.settings.model_dump())
     differing = [name for name in now | then if now.get(name) != then.get(name)]
     if "version" in differing:

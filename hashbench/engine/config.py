@@ -149,6 +149,8 @@ def _resolved(catalog: Catalog, run: dict[str, Any], **options: Any) -> RunSpec:
     _check_names("", "settings.", settings, ProtocolEntry.model_fields)
     if "version" in settings and "optimizer" not in settings:  # all of a protocol, from before it had an optimizer
         settings = {**settings, "optimizer": None, "schedule": None}
+    if catalog.method(method).kind == "shallow" and run.get("schedule") == {"type": "constant"}:  # of the same time
+        run = {**run, "schedule": {}}
     for name in ("dataset", "backbone"):
         if name in run and settings.get(name, run[name]) != run[name]:
             one, other = shown(run[name]), shown(settings[name])

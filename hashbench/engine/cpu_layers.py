@@ -10,8 +10,10 @@ for, it is torch's.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
+import numba
 import numpy as np
 import torch
 from timm.layers import BatchNormAct2d
@@ -116,10 +118,25 @@ class NormReLU(BatchNormAct2d):
         """(B, C, H, W) -> (B, C, H, W)."""
         if not _is_fast(self, x) or x.shape[2] * x.shape[3] < _FEW_POSITIONS:
             return super().forward(x)
-        self.num_batches_tracked.add_(1)
+        self.num_batches_tracked.add_(1)  # type: ignore[union-attr]
         high = 6.0 if type(self.act) is nn.ReLU6 else math.inf
         running = (self.running_mean, self.running_var, self.momentum)
         return _NormReLU.apply(x, self.weight, self.bias, self.eps, high, running)
+
+
+def _run(kernel: Callable[..., None], *arrays: Any) -> None:
+    """Run a kernel on as many threads as torch has.
+
+    numba's threads may be OpenMP's, whose number is then changed for torch too, and with another number of threads
+    torch adds in another order: both numbers are left as they were.
+    """
+    threads, compiled = torch.get_num_threads(), numba.get_num_threads()
+    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
+    try:
+        kernel(*arrays)
+    finally:
+        numba.set_num_threads(compiled)
+        torch.set_num_threads(threads)
 
 
 def _rows(images: Tensor) -> np.ndarray:
@@ -155,7 +172,9 @@ class _DepthwiseConvolution(torch.autograd.Function):
         x_grad = torch.empty_like(x, memory_format=torch.channels_last)
         parts = np.zeros((_PARTS, *taps.shape), taps.dtype)
         grad = grad.contiguous(memory_format=torch.channels_last)
-        kernels.depthwise_backward(_rows(x), _rows(grad), taps, ctx.stride, ctx.top, ctx.left, _rows(x_grad), parts)
+        _run(
+            kernels.depthwise_backward, _rows(x), _rows(grad), taps, ctx.stride, ctx.top, ctx.left, _rows(x_grad), parts
+        )
         return x_grad, torch.from_numpy(parts.sum(0)).permute(2, 0, 1)[:, None], None, None
 
 
@@ -178,7 +197,7 @@ class _NormReLU(torch.autograd.Function):
         rows = _positions(x)
         kind, count = rows.dtype.type, rows.shape[0] * rows.shape[1]
         sums = np.zeros((len(rows), 2, rows.shape[2]), kind)
-        kernels.moments(rows, sums)
+        _run(kernels.moments, rows, sums)
         offset, square = sums.sum(0, dtype=np.float64) / count
         mean = rows[0, 0] + offset
         variance = np.maximum(square - offset * offset, 0)
@@ -191,7 +210,7 @@ class _NormReLU(torch.autograd.Function):
         ctx.affine = (mean.astype(kind), scale.astype(kind), shift.astype(kind), kind(0), kind(high))
         ctx.inverse = inverse
         out = torch.empty_like(x, memory_format=torch.channels_last)
-        kernels.scale_and_clip(rows, *ctx.affine[1:], _positions(out))
+        _run(kernels.scale_and_clip, rows, *ctx.affine[1:], _positions(out))
         return out
 
     @staticmethod
@@ -201,11 +220,13 @@ class _NormReLU(torch.autograd.Function):
         rows, grads = _positions(x), _positions(grad.contiguous(memory_format=torch.channels_last))
         kind, count = rows.dtype.type, rows.shape[0] * rows.shape[1]
         sums = np.zeros((len(rows), 2, rows.shape[2]), kind)
-        kernels.gradient_sums(rows, grads, *ctx.affine, sums)
+        _run(kernels.gradient_sums, rows, grads, *ctx.affine, sums)
         total, product = sums.sum(0, dtype=np.float64)
         constant, slope = total / count, product * ctx.inverse**2 / count
         out = torch.empty_like(x, memory_format=torch.channels_last)
-        kernels.input_gradient(rows, grads, *ctx.affine, constant.astype(kind), slope.astype(kind), _positions(out))
+        _run(
+            kernels.input_gradient, rows, grads, *ctx.affine, constant.astype(kind), slope.astype(kind), _positions(out)
+        )
         weight_grad, bias_grad = (product * ctx.inverse).astype(kind), total.astype(kind)
         return out, torch.from_numpy(weight_grad), torch.from_numpy(bias_grad), None, None, None
 

@@ -92,7 +92,7 @@ def be_deterministic(*, compiled: bool) -> None:
     else:
         torch.set_deterministic_debug_mode("warn")
     # It would fill what every operation is about to overwrite: a pass over memory that changes no result.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     # By default cuDNN rounds what it multiplies to 10 bits (TF32), which is neither fp32 nor what a CPU computes.
     torch.backends.cudnn.allow_tf32 = False

@@ -65,8 +65,8 @@ class ResultRecord(BaseModel):
         selection: the `epoch` that was chosen, the validation `metric` and its `value` then, and what was assumed in
             testing (`evaluation`).
         dataset: its name in the catalogue.
-        recipe: whose optimizer and schedule trained it: the `protocol`'s, the `method`'s, its `preset`'s, or `set` by
-            hand; empty for a fitted method, and in files from when every method had its own.
+        recipe: whose optimizer and schedule trained it: the `protocol`'s, the `method`'s, its `preset`'s, that of
+            a `search`, or `set` by hand; empty for a fitted method, and in files from when every method had its own.
         trials: settings that were tried to choose the hyper-parameters; 0 for those of the catalogue.
         warnings: why the numbers may mean nothing, one sentence each; empty in files that older versions wrote.
     """
@@ -91,7 +91,7 @@ class ResultRecord(BaseModel):
     backbone: str
     selection: dict[str, Any] = Field(default_factory=dict)
     dataset: str
-    recipe: Literal["", "protocol", "method", "preset", "set"] = ""
+    recipe: Literal["", "protocol", "method", "preset", "search", "set"] = ""
     trials: int = Field(0, ge=0, lt=2**31)
     warnings: list[str] = Field(default_factory=list)
 

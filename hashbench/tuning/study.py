@@ -74,7 +74,7 @@ class Study(BaseModel):
         rates: learning rates that trials 1, 2, ... try before any setting is drawn.
         halving: whether trials are compared on the way and only the better ones go on; see `hashbench.tuning.halving`.
         brackets: sizes of the groups in which they are; of 24 trials to which 24 were added, [24, 24].
-        run: `RunSpec.identity()` of trial 0.
+        run: `RunSpec.identity()` of trial 0, with the name of the weights for their path.
         content: checksums of what it was done on, `data`, `split` and `weights`; empty in files that older versions
             wrote, which are then taken to fit.
         trials: those that are over, in order of their numbers.

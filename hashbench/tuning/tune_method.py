@@ -94,11 +94,19 @@ def make_search(
         search=space,
         rates=rates,
         halving=deep if halving is None else halving,
-        run=defaults.identity(),
+        run=_without_folders(defaults),
         content={name: facts[name] for name in ("data", "split", "weights")},
     )
     study = continued(asked, path, free=() if halving is not None else ("halving",))
     return Search(study, path, make_spec, trials, whole)
+
+
+def _without_folders(spec: RunSpec) -> dict[str, Any]:
+    """The identity of a run with the name of its weights for their path: a study is read on other machines too.
+
+    What the weights are, their checksum says (`Study.content`).
+    """
+    return spec.identity() | {"weights": spec.weights.name if spec.weights else None}
 
 
 def study_name(method: str, preset: str | None, bits: int, seed: int = 0) -> str:

@@ -78,7 +78,7 @@ class TuningCurve:
     @property
     def cost(self) -> Floats:
         """(M,) epochs that n trials are expected to take."""
-        return np.arange(1, self.trials + 1) * self.epochs
+        return np.arange(1, self.trials + 1, dtype=np.float64) * np.float64(self.epochs)
 
 
 @dataclass(frozen=True)

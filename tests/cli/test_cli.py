@@ -57,7 +57,7 @@ def test_run_leaderboard_and_evaluate_go_together(cli, tmp_path):
     code, out, _ = cli("leaderboard", "runs", "--csv", "board.csv")
     assert code == 0
     header = (tmp_path / "board.csv").read_text().splitlines()[0]
-    assert header.startswith("protocol,fingerprint,backbone,method,preset,bits,seeds,map_mean,map_std")
+    assert header.startswith("protocol,fingerprint,backbone,method,preset,optimizer,recipe,bits,seeds,map_mean,")
     code, out, _ = cli("evaluate", result.parent / "codes.npz", "--topk", "100", "--json")
     assert code == 0
     assert json.loads(out)["map"] == pytest.approx(json.loads(result.read_text())["metrics"]["map"], abs=1e-12)
@@ -71,7 +71,7 @@ def test_help_has_a_whole_line_for_each_command(cli, monkeypatch):
     code, out, _ = cli("--help")
     assert code == 0
     lines = out.partition("Commands:\n")[2].splitlines()
-    assert len(lines) == 16
+    assert len(lines) == 17
     assert all(line.endswith(".") and not line.endswith("...") for line in lines)
 
 
@@ -110,7 +110,7 @@ def test_check_data_digits(cli):
         ((*RUN, "--device", "cpu:3"), ["--device cpu:3", "use auto, cpu, cuda or cuda:NUMBER"]),
         ((*RUN, "--precision", "fp8"), ["precision"]),
         ((*RUN, "--set", "alhpa=3"), ["alhpa", "alpha"]),
-        ((*RUN, "--set", "optimizer.momentun=3"), ["optimizer.momentun: StoM has no such option", "beta"]),
+        ((*RUN, "--set", "optimizer.momentun=3"), ["optimizer.momentun: Adam has no such option", "betas"]),
         ((*RUN, "--resume"), ["no run to resume"]),
         ((*RUN, "--resume", "--overwrite"), ["--resume", "--overwrite"]),
         ((*RUN, "--protocol", "features"), ["--data-root"]),

@@ -14,7 +14,7 @@ STUDY = {
     "study": 1, "method": "dsh", "preset": None, "sets": [], "sampler": "named", "seed": 0,
     "search": {"alpha": {"log": [0.001, 1.0]}},
     "run": {
-        "protocol": "digits", "preset": "default", "bits": 32, "seed": 0, "settings": {"primary": "map"}, "hparams": {},
+        "protocol": "digits", "preset": "default", "bits": 32, "seed": 0, "settings": {"primary": "map", "epochs": 2}, "hparams": {},
         "optimizer": {}, "schedule": {},
     },
     "trials": [{"number": 0, "values": {}, "score": 0.5, "epoch": 1, "seconds": 1.0, "failure": None}],
@@ -85,7 +85,7 @@ def test_bases_of_bases_have_an_end(cli, tmp_path):
     assert_refused(cli("run", "--config", "0.yaml"), "bases of bases")
 
 
-METHOD = "methods:\n  mine: {class: 'CLASS', kind: KIND, optimizer: {type: SGD, lr: 0.1}}\n"
+METHOD = "methods:\n  mine: {class: 'CLASS', kind: KIND}\n"
 CONTRACT = {"deep": "subclass of hashbench.models.DeepMethod", "shallow": "subclass of hashbench.models.ShallowMethod"}
 
 
@@ -140,13 +140,13 @@ def test_a_method_that_leaves_does_not_look_like_success(cli, tmp_path, as_befor
     ("changes", "words"),
     [
         ({"run": {}}, "run: protocol, "),
-        ({"run": STUDY["run"] | {"settings": {}}}, "settings.primary missing"),
+        ({"run": STUDY["run"] | {"settings": {}}}, "settings.primary, settings.epochs missing"),
         ({"search": {"alpha": {"log": [1, 10**400]}}}, "log needs two numbers"),
         ({"search": {"alpha": {"log": [1.0], "choice": []}}}, "use log, uniform or choice"),
         ({"trials": STUDY["trials"] * 2}, "two trials have one number"),
         ({"trials": 3}, "trials"),
         ({"method": ["dsh"]}, "method"),
-        ({"study": 2}, "a study of version 2"),
+        ({"study": 3}, "a study of version 3"),
         ({"x" * 5000: 1}, "not a study"),
     ],
     ids=short_id,
@@ -156,9 +156,15 @@ def test_a_study_that_is_wrong(cli, tmp_path, changes, words):
     assert_refused(cli(*RUN, "--tuned", "study.json"), "study.json", words)
 
 
-def test_a_study_without_data_settings_is_not_of_this_protocol(cli, tmp_path):
+def test_a_study_of_another_protocol_is_not_taken_for_this_one(cli, tmp_path):
     (tmp_path / "study.json").write_text(json.dumps(STUDY))
-    assert_refused(cli(*RUN, "--tuned", "study.json"), "its dataset is not that of cifar10-54k")
+    assert_refused(cli(*RUN, "--tuned", "study.json"), "no study of dsh with 32 bits under cifar10-54k", "under digits")
+
+
+def test_a_study_that_does_not_say_what_its_protocol_was_is_refused(cli, tmp_path):
+    study = STUDY | {"run": STUDY["run"] | {"protocol": "cifar10-54k"}}
+    (tmp_path / "study.json").write_text(json.dumps(study))
+    assert_refused(cli(*RUN, "--tuned", "study.json"), "study.json: run.settings: version", "tune dsh again")
 
 
 def test_more_trials_than_anyone_means_are_refused(cli):

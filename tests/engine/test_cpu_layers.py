@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 
+import numba
 import pytest
 import torch
 from timm.layers import BatchNormAct2d
@@ -103,6 +104,17 @@ def test_a_whole_network(networks):
     x = images(4, 3, 64, 64)
     for one, other in zip(step(theirs, x), step(ours, x), strict=True):
         torch.testing.assert_close(other, one, rtol=1e-6, atol=1e-8)
+
+
+def test_the_numbers_of_threads_stay_as_they_were(networks):
+    before, compiled = torch.get_num_threads(), numba.get_num_threads()
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            step(deepcopy(networks[1]), images(4, 3, 64, 64))
+            assert (torch.get_num_threads(), numba.get_num_threads()) == (threads, compiled)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_evaluation_is_torch_s_to_the_bit(networks, calls):

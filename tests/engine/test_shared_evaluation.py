@@ -334,7 +334,7 @@ def fit(bits: int) -> tuple[bool, bytes]:
     """Whether this process fitted, and the directions that it has in the end."""
     data = table("shallow")
     spec = SimpleNamespace(method="unseeded", bits=bits, seed=0, hparams={})
-    learner = ShallowLearner(SimpleNamespace(spec=spec, method_class=Unseeded))
+    learner = ShallowLearner(SimpleNamespace(spec=spec, method_class=Unseeded, backbone=None))
     runner = SimpleNamespace(
         model=learner.model,
         learner=learner,

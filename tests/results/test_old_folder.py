@@ -64,19 +64,23 @@ def test_it_is_known_by_its_identity_and_can_be_run_again() -> None:
     assert find_run(OUT, identity | {"hparams": {"center": False}}) is None
 
 
-def test_the_same_request_finds_it_finished(cli) -> None:
-    """Its identity and its fingerprint are what the request that made it gives today."""
+def test_the_same_request_is_of_another_version_today_and_leaves_it_as_it_is(cli) -> None:
+    """Its protocol had no optimizer then: another fingerprint, so another folder, and another table."""
     rng, labels = np.random.default_rng(0), np.repeat([0, 1, 2], 20)
     centres = rng.normal(size=(3, 6))
     np.savez("data.npz", X=(centres[labels] + 0.5 * rng.normal(size=(60, 6))).astype("f4"), y=labels)
     shutil.copytree(OUT, "runs")
+    before = {path: path.read_bytes() for path in Path("runs").rglob("*") if path.is_file()}
     asked = ("--bits", 8, "--data-root", "data.npz", "--set", "protocol.topk=[10]")
-    code, out, err = cli("run", "--method", "lsh", "--protocol", "features", *asked, "--resume", "--json")
+    code, out, err = cli("run", "--method", "lsh", "--protocol", "features", *asked, "--json")
     assert code == 0, err
-    assert json.loads(out)["environment"]["date"] == "2026-11-30T21:13:52+00:00"
+    record = json.loads(out)
+    assert record["fingerprint"] != open_run(RUN).record.fingerprint
+    assert record["metrics"]["map"] == pytest.approx(MAP)
     code, out, err = cli("sweep", "--methods", "lsh", "--protocols", "features", "--seeds", 0, *asked)
     assert code == 0, err
     assert "0 done, 1 finished before, 0 failed" in out
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_the_leaderboard_has_its_row(cli) -> None:

@@ -52,7 +52,7 @@ def test_any_numbers_are_valid_json_and_come_back(metrics: dict, history: list, 
 
 def test_keys_of_the_file_are_those_of_the_design(make_record) -> None:
     promised = "schema fingerprint protocol method preset hparams bits seed metrics history timing environment"
-    others = "protocol_description curves peak_memory_mb backbone selection dataset trials warnings"
+    others = "protocol_description curves peak_memory_mb backbone selection dataset recipe trials warnings"
     assert set(json.loads(make_record().to_json())) == set(f"{promised} {others}".split())
 
 

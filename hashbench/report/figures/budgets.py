@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -37,7 +37,7 @@ class BudgetSheet(LineSheet):
         files: label -> the studies that its curves come from.
     """
 
-    files: Mapping[str, Sequence[str]] = ()  # type: ignore[assignment] - a field after one with a default
+    files: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def made_from(self, labels: Sequence[str]) -> str:
         """The studies behind some of the labels: `3 studies: csq; 1 study: dsh`."""
