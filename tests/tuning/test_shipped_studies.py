@@ -25,7 +25,8 @@ def test_a_shipped_study_is_the_preset_tuned(study, tmp_path):
     spec = resolve(CATALOG, method=study.method, protocol=study.protocol, preset="tuned", bits=study.bits, out=tmp_path)
     assert spec.trials == study.trials
     assert spec.preset.startswith(f"default+tuned{study.trials}")
-    assert spec.recipe == ("search" if "optimizer.lr" in study.values else "protocol")
+    own = "method" if CATALOG.method(study.method).optimizer else "protocol"
+    assert spec.recipe == ("search" if "optimizer.lr" in study.values else own)
     assert spec.settings.model_dump() == study.settings.model_dump()
     flat = spec.hparams | {f"optimizer.{name}": value for name, value in spec.optimizer.items()}
     assert {name: flat[name] for name in study.values} == study.values
